@@ -1,0 +1,3 @@
+//! `yummyd`'s binary.
+
+fn main() {}

@@ -1,0 +1,89 @@
+//! Routes and header names. Templates are axum's (`{name}`); the functions fill them in, percent-encoding what must be.
+
+/// `GET`: alive, as MLflow's scoring server answers (200, a line feed).
+pub const PING: &str = "/ping";
+/// `GET`: the same as [`PING`].
+pub const HEALTH: &str = "/health";
+/// `GET`: the MLflow version whose protocol is spoken.
+pub const VERSION: &str = "/version";
+/// `POST`: score with the default model.
+pub const INVOCATIONS: &str = "/invocations";
+/// `GET`: the catalog.
+pub const MODELS: &str = "/models";
+/// `GET`: one registered model, or one logged model by its `m-<id>`.
+pub const MODEL: &str = "/models/{name}";
+/// `GET`: one version.
+pub const MODEL_VERSION: &str = "/models/{name}/versions/{version}";
+/// `GET`: 200 when the model's newest version serves, else 503 with the reason.
+pub const MODEL_READY: &str = "/models/{name}/ready";
+/// `POST`: score with a registered model's newest version.
+pub const MODEL_INVOCATIONS: &str = "/models/{name}/invocations";
+/// `POST`: score with one version.
+pub const MODEL_VERSION_INVOCATIONS: &str = "/models/{name}/versions/{version}/invocations";
+/// `POST`: score with the version that an alias names.
+pub const MODEL_ALIAS_INVOCATIONS: &str = "/models/{name}/aliases/{alias}/invocations";
+/// `POST`, admin: load a model's versions anew.
+pub const MODEL_RELOAD: &str = "/models/{name}/reload";
+/// `POST`, admin: look at the whole directory again now.
+pub const RESCAN: &str = "/rescan";
+/// `GET`: one [`crate::stats::StatsFrame`].
+pub const STATS: &str = "/stats";
+/// `GET`: server-sent events, see [`crate::stats`].
+pub const STATS_STREAM: &str = "/stats/stream";
+/// `GET`: Prometheus text.
+pub const METRICS: &str = "/metrics";
+/// `GET`: CPU flame graph of the next `seconds`.
+pub const FLAMEGRAPH: &str = "/debug/flamegraph.svg";
+/// `GET`: the same samples as folded stacks, one `frame;frame;frame count` a line.
+pub const PROFILE_FOLDED: &str = "/debug/profile.folded";
+/// `GET`: the same samples as gzipped pprof protobuf.
+pub const PPROF_PROFILE: &str = "/debug/pprof/profile";
+
+/// Response header: which model and version answered (`NAME/VERSION` or `m-<id>`).
+pub const HEADER_MODEL: &str = "x-yummy-model";
+/// Request header: this request is load, not traffic; the value is the run's id.
+pub const HEADER_LOAD: &str = "x-yummy-load";
+/// Request header: answer with `server-timing`.
+pub const HEADER_TIMING: &str = "x-yummy-timing";
+/// Request header: give up after this many milliseconds.
+pub const HEADER_TIMEOUT: &str = "x-request-timeout-ms";
+/// Request and response header: an id that is kept, or made when there is none.
+pub const HEADER_REQUEST_ID: &str = "x-request-id";
+
+/// The path that scores with one model: newest version, or the one given.
+#[must_use]
+pub fn invocations(model: &str, version: Option<u64>) -> String {
+    let model = encode_segment(model);
+    version.map_or_else(
+        || format!("{MODELS}/{model}/invocations"),
+        |version| format!("{MODELS}/{model}/versions/{version}/invocations"),
+    )
+}
+
+/// Percent-encodes all but RFC 3986's unreserved characters, so that any model name is one path segment.
+#[must_use]
+pub fn encode_segment(segment: &str) -> String {
+    let mut out = String::with_capacity(segment.len());
+    for &byte in segment.as_bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            out.push(char::from(byte));
+        } else {
+            const HEX: &[u8; 16] = b"0123456789ABCDEF";
+            out.push('%');
+            out.push(char::from(HEX[usize::from(byte >> 4)]));
+            out.push(char::from(HEX[usize::from(byte & 15)]));
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_reserved_characters_stays_one_segment() {
+        assert_eq!(invocations("a b/é", None), "/models/a%20b%2F%C3%A9/invocations");
+        assert_eq!(invocations("wine", Some(7)), "/models/wine/versions/7/invocations");
+    }
+}

@@ -1,0 +1,3 @@
+//! `yummy-tui`'s binary.
+
+fn main() {}
