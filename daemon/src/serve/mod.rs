@@ -1,0 +1,78 @@
+//! HTTP: the scoring routes on the I/O threads, everything else through axum's router.
+//!
+//! * `route`: which route a path is; scoring routes are found without a router.
+//! * `score`: one scoring request from body to answer.
+//! * `mlflow`: the answers of MLflow's scoring server that are no scores (ping, version, 404, 405, 307).
+//! * [`catalog`]: `GET /models…`.
+//! * [`admin`]: what observers and operators call.
+//! * [`listen`]: sockets, connections and threads.
+
+pub mod admin;
+pub mod catalog;
+pub mod listen;
+mod mlflow;
+mod route;
+mod score;
+
+use std::sync::Arc;
+
+use axum::Router;
+use bytes::Bytes;
+use http::{Request, Response, StatusCode, header};
+use http_body_util::{BodyExt as _, Full, combinators::UnsyncBoxBody};
+use hyper::body::Incoming;
+use tower::ServiceExt as _;
+
+use crate::{config::Limits, execute::Pool, registry::Registry, telemetry::Telemetry};
+use route::Route;
+
+/// What every request may need.
+#[derive(Debug)]
+pub struct App {
+    /// What is served.
+    pub registry: Arc<Registry>,
+    /// Where requests are counted.
+    pub telemetry: Arc<Telemetry>,
+    /// Where long predictions run.
+    pub pool: Pool,
+    /// Bounds.
+    pub limits: Limits,
+}
+
+/// A body that is whole, or a stream (of events, of a profile).
+pub type Body = UnsyncBoxBody<Bytes, axum::Error>;
+
+/// Answers one request that came in through a listener whose other routes are `router`.
+pub async fn handle(app: &Arc<App>, router: &Router, request: Request<Incoming>) -> Response<Body> {
+    match route::of(request.method(), request.uri().path()) {
+        Route::Score(target) => whole(score::score(app, &target, request).await),
+        Route::Mlflow(answer) => whole(answer),
+        Route::SlashRedirect => whole(mlflow::redirect(&request)),
+        Route::Other => match router.clone().oneshot(request.map(axum::body::Body::new)).await {
+            Ok(response) => response.map(axum::body::Body::into_boxed),
+            Err(never) => match never {},
+        },
+    }
+}
+
+fn whole(response: Response<Full<Bytes>>) -> Response<Body> {
+    response.map(|body| body.map_err(|never| match never {}).boxed_unsync())
+}
+
+trait IntoBoxed {
+    fn into_boxed(self) -> Body;
+}
+
+impl IntoBoxed for axum::body::Body {
+    fn into_boxed(self) -> Body {
+        self.boxed_unsync()
+    }
+}
+
+/// A JSON answer.
+fn json(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
+    response
+}
