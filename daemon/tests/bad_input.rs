@@ -12,9 +12,19 @@ fn bad_bodies_are_4xx_in_mlflows_shape_and_the_connection_goes_on() {
     let mut client = fixture.client();
     let path = "/models/diabetes/invocations";
     for body in [
-        "", "{", "null", "[]", "{}", "\u{0}", r#"{"dataframe_split": 1}"#, r#"{"dataframe_split": {"columns": ["age"], "data": [[1]]}}"#,
-        r#"{"dataframe_split": {"columns": [], "data": []}}"#, r#"{"inputs": {"age": "x"}}"#, r#"{"instances": [[]]}"#,
-        r#"{"dataframe_records": [{"age": {"a": [[[]]]}}]}"#, "secret-payload-that-must-not-come-back",
+        "",
+        "{",
+        "null",
+        "[]",
+        "{}",
+        "\u{0}",
+        r#"{"dataframe_split": 1}"#,
+        r#"{"dataframe_split": {"columns": ["age"], "data": [[1]]}}"#,
+        r#"{"dataframe_split": {"columns": [], "data": []}}"#,
+        r#"{"inputs": {"age": "x"}}"#,
+        r#"{"instances": [[]]}"#,
+        r#"{"dataframe_records": [{"age": {"a": [[[]]]}}]}"#,
+        "secret-payload-that-must-not-come-back",
     ] {
         let answer = client.call("POST", path, &JSON, body.as_bytes());
         assert_eq!(answer.status, 400, "{body}: {}", answer.text());
@@ -49,7 +59,9 @@ fn rows_past_their_bound_are_413() {
 #[test]
 fn broken_http_does_not_stop_the_daemon() {
     let fixture = Fixture::demo();
-    for bytes in [&b"\r\n\r\n\r\n"[..], b"GET", b"\xff\xfe\x00", b"POST /invocations HTTP/1.1\r\ncontent-length: 99\r\n\r\n{"] {
+    for bytes in
+        [&b"\r\n\r\n\r\n"[..], b"GET", b"\xff\xfe\x00", b"POST /invocations HTTP/1.1\r\ncontent-length: 99\r\n\r\n{"]
+    {
         let mut client = Client::connect(fixture.daemon().addresses()[0]);
         client.send(bytes);
         drop(client);
@@ -76,7 +88,10 @@ fn a_large_request_is_scored_on_the_pool() {
     let row = "[0.03, 0.05, 0.06, 0.02, -0.04, -0.03, -0.04, 0.0, 0.01, -0.01]";
     let rows = vec![row; 5000].join(",");
     let columns = r#"["age","sex","bmi","bp","s1","s2","s3","s4","s5","s6"]"#;
-    let one = fixture.post("/models/diabetes/invocations", &format!(r#"{{"dataframe_split":{{"columns":{columns},"data":[{row}]}}}}"#));
+    let one = fixture.post(
+        "/models/diabetes/invocations",
+        &format!(r#"{{"dataframe_split":{{"columns":{columns},"data":[{row}]}}}}"#),
+    );
     let many = fixture.client().call(
         "POST",
         "/models/diabetes/invocations",

@@ -87,10 +87,15 @@ fn no_half_written_version_is_ever_served() {
     let body = example(&fixture);
     let (_, files) = aside();
     // What the version needs; requirements and the like may come at any time.
-    let needed: Vec<_> = files.iter().filter(|(name, _)| {
-        ["MLmodel", "model.lgb", "input_example.json", "serving_input_example.json"].iter().any(|part| name.ends_with(part))
-            || name.ends_with("version-3/meta.yaml")
-    }).collect();
+    let needed: Vec<_> = files
+        .iter()
+        .filter(|(name, _)| {
+            ["MLmodel", "model.lgb", "input_example.json", "serving_input_example.json"]
+                .iter()
+                .any(|part| name.ends_with(part))
+                || name.ends_with("version-3/meta.yaml")
+        })
+        .collect();
     for (number, (name, bytes)) in needed.iter().enumerate() {
         for length in [0, bytes.len() / 2] {
             put(fixture.root(), name, &bytes[..length]);

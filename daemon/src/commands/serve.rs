@@ -56,7 +56,10 @@ fn greet(daemon: &Daemon, out: &mut impl io::Write) -> io::Result<()> {
     }
     if let Some(admin) = daemon.admin() {
         writeln!(out, "\n  models http://{address}/models   live numbers http://{admin}/stats")?;
-        writeln!(out, "  flame graph http://{admin}/debug/flamegraph.svg?seconds=5   dashboard: yummy-tui (make tui)\n")?;
+        writeln!(
+            out,
+            "  flame graph http://{admin}/debug/flamegraph.svg?seconds=5   dashboard: yummy-tui (make tui)\n"
+        )?;
     }
     out.flush()
 }

@@ -121,10 +121,9 @@ impl Config {
         let threads = |key, given: Option<usize>, default| match given {
             None => Ok(default),
             Some(count @ 1..=limits::MAX_THREADS) => Ok(count),
-            Some(count) => Err(ConfigError::Value {
-                key,
-                reason: format!("{count} is not between 1 and {}", limits::MAX_THREADS),
-            }),
+            Some(count) => {
+                Err(ConfigError::Value { key, reason: format!("{count} is not between 1 and {}", limits::MAX_THREADS) })
+            }
         };
         Ok(Self {
             mlruns,
@@ -184,7 +183,9 @@ fn engines(choices: &[String]) -> Result<yummy_models::LoadOptions, ConfigError>
             other => {
                 return Err(ConfigError::Value {
                     key: "--engine",
-                    reason: format!("{other:?} is none of lightgbm=native, lightgbm=reference, catboost=native, catboost=reference"),
+                    reason: format!(
+                        "{other:?} is none of lightgbm=native, lightgbm=reference, catboost=native, catboost=reference"
+                    ),
                 });
             }
         }

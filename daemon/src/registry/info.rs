@@ -74,11 +74,7 @@ fn columns(schema: &Schema) -> Vec<ColumnInfo> {
     match schema {
         Schema::Columns(columns) => columns
             .iter()
-            .map(|column| ColumnInfo {
-                name: column.name.clone(),
-                kind: column.kind.name(),
-                required: column.required,
-            })
+            .map(|column| ColumnInfo { name: column.name.clone(), kind: column.kind.name(), required: column.required })
             .collect(),
         Schema::Tensors(tensors) => tensors
             .iter()

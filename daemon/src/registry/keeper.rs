@@ -150,11 +150,16 @@ impl Keeper {
         let reason = watcher.ensure(&self.options.root).err();
         if reason != self.unwatched {
             if let Some(reason) = &reason {
-                self.event(Level::Warn, EventKind::Watch, None, format!(
-                    "cannot watch {}: {reason}; looking every {} s instead",
-                    self.options.root.display(),
-                    self.options.rescan.as_secs()
-                ));
+                self.event(
+                    Level::Warn,
+                    EventKind::Watch,
+                    None,
+                    format!(
+                        "cannot watch {}: {reason}; looking every {} s instead",
+                        self.options.root.display(),
+                        self.options.rescan.as_secs()
+                    ),
+                );
             }
             self.unwatched = reason;
         }
@@ -206,7 +211,10 @@ impl Keeper {
         let due = self.slots.get(dir).is_some_and(|slot| slot.outcome.is_none());
         if due && self.slot_state(dir).is_ok() {
             let outcome = if found.version.is_none() && *logged_bytes > MAX_LOGGED_BYTES {
-                Err((ModelState::Retired, format!("logged models hold more than {MAX_LOGGED_BYTES} bytes; register it")))
+                Err((
+                    ModelState::Retired,
+                    format!("logged models hold more than {MAX_LOGGED_BYTES} bytes; register it"),
+                ))
             } else {
                 load::load(dir, &self.options.engines).map(Arc::new)
             };
@@ -251,8 +259,7 @@ impl Keeper {
                 slot.outcome = None;
             }
             None => {
-                let slot =
-                    Slot { print, since: Instant::now(), outcome: None, last_good: None, ready_unix_ms: None };
+                let slot = Slot { print, since: Instant::now(), outcome: None, last_good: None, ready_unix_ms: None };
                 self.slots.insert(dir.to_owned(), slot);
             }
         }
@@ -261,11 +268,8 @@ impl Keeper {
 
     fn swap_if_changed(&mut self, registered: &[Found], logged: &[Found]) {
         let before = self.catalog.load_full();
-        let previous: HashMap<(&str, Option<u64>), &Entry> = before
-            .entries()
-            .iter()
-            .map(|entry| ((entry.info.name.as_str(), entry.info.version), entry))
-            .collect();
+        let previous: HashMap<(&str, Option<u64>), &Entry> =
+            before.entries().iter().map(|entry| ((entry.info.name.as_str(), entry.info.version), entry)).collect();
         let entries: Vec<Entry> = registered
             .iter()
             .chain(logged)
@@ -345,7 +349,9 @@ impl Keeper {
         let new: HashSet<_> = after.infos().map(|info| (&info.name, info.version)).collect();
         for info in after.infos() {
             let was = old.get(&(&info.name, info.version));
-            let changed = was.is_none_or(|was| (was.state, &was.reason, was.ready_unix_ms) != (info.state, &info.reason, info.ready_unix_ms));
+            let changed = was.is_none_or(|was| {
+                (was.state, &was.reason, was.ready_unix_ms) != (info.state, &info.reason, info.ready_unix_ms)
+            });
             if !changed || info.state == ModelState::Loading {
                 continue;
             }

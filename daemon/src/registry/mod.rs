@@ -103,8 +103,7 @@ impl Registry {
     pub fn start(options: Options, telemetry: Arc<Telemetry>) -> std::io::Result<(Arc<Self>, JoinHandle<()>)> {
         let (wake, wakes) = sync_channel(MAX_WAKES);
         let catalog = Arc::new(ArcSwap::from_pointee(Catalog::new(0, Vec::new(), None)));
-        let registry =
-            Arc::new(Self { catalog: Arc::clone(&catalog), wake: wake.clone(), root: options.root.clone() });
+        let registry = Arc::new(Self { catalog: Arc::clone(&catalog), wake: wake.clone(), root: options.root.clone() });
         let keeper = keeper::Keeper::new(options, catalog, telemetry);
         let thread = std::thread::Builder::new().name("yummyd-registry".into()).spawn(move || {
             let watcher = watch::Watcher::new(wake);

@@ -31,7 +31,11 @@ impl<'a> Reference<'a> {
             }
             Some((name, "latest")) => Self::Newest(name),
             Some((name, stage)) if uri.is_some() => {
-                if stage.eq_ignore_ascii_case("latest") { Self::Newest(name) } else { Self::Stage(name, stage) }
+                if stage.eq_ignore_ascii_case("latest") {
+                    Self::Newest(name)
+                } else {
+                    Self::Stage(name, stage)
+                }
             }
             _ => Self::Newest(text),
         }

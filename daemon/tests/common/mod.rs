@@ -193,7 +193,8 @@ impl Client {
             let Some((name, value)) = line.trim_end().split_once(':') else { break };
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
-        let length = headers.iter().find(|(name, _)| name == "content-length").map_or(0, |(_, value)| value.parse().unwrap());
+        let length =
+            headers.iter().find(|(name, _)| name == "content-length").map_or(0, |(_, value)| value.parse().unwrap());
         let mut body = vec![0; if head_only { 0 } else { length }];
         self.stream.read_exact(&mut body).unwrap();
         Answer { status, headers, body }
