@@ -1,9 +1,17 @@
 //! Puts the daemon together, runs it until it is told to stop, and takes it apart.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use tokio::sync::watch;
-use yummy_api::event::{EventKind, Level};
+use yummy_api::{
+    event::{EventKind, Level},
+    stats::DaemonInfo,
+};
 
 use crate::{
     config::Config,
@@ -11,10 +19,10 @@ use crate::{
     profile::Profiler,
     registry::{self, Registry},
     serve::{
-        self, App, admin,
+        self, App, CatalogView, admin,
         listen::{self, Listener},
     },
-    telemetry::{Setup, Telemetry},
+    telemetry::Telemetry,
 };
 
 /// Why the daemon did not start or did not go on.
@@ -29,7 +37,6 @@ pub enum RunError {
 }
 
 /// A daemon whose sockets are bound and whose threads run.
-#[derive(Debug)]
 pub struct Daemon {
     app: Arc<App>,
     addresses: Vec<SocketAddr>,
@@ -56,15 +63,16 @@ impl Daemon {
             .map_err(RunError::Listen)?;
         let addresses = sockets.iter().map(std::net::TcpListener::local_addr).collect::<io::Result<Vec<_>>>()?;
         let admin = admin_socket.as_ref().map(std::net::TcpListener::local_addr).transpose()?;
-        let telemetry = Telemetry::new(Setup {
+        let telemetry = Telemetry::new(DaemonInfo {
             listen: addresses.iter().map(ToString::to_string).collect(),
             admin: admin.map(|address| address.to_string()),
             mlruns: config.mlruns.display().to_string(),
+            ..about()
         });
         let (registry, keeper) = Registry::start(registry_options(config), Arc::clone(&telemetry))?;
         let pool = Pool::start(config.compute_threads, config.limits.queue)?;
         let app = Arc::new(App { registry, telemetry, pool, limits: config.limits.clone() });
-        app.telemetry.observe(Arc::clone(&app) as _);
+        app.telemetry.attach(CatalogView(Arc::clone(&app)));
         let (stop, shutdown) = watch::channel(false);
         let mut threads = vec![keeper, admin::start(&app, profiler, admin_socket, shutdown.clone())?];
         let listeners = sockets
@@ -104,11 +112,25 @@ impl Daemon {
     pub fn stop(self) {
         // Without receivers everything has stopped already.
         let _ = self.stop.send(true);
+        self.app.telemetry.close();
         self.app.registry.stop();
         for thread in self.threads {
             // A thread that panicked has said so on stderr; the others are still to be joined.
             let _ = thread.join();
         }
+    }
+}
+
+/// This process, listening nowhere yet.
+pub(crate) fn about() -> DaemonInfo {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    DaemonInfo {
+        version: env!("CARGO_PKG_VERSION").into(),
+        pid: std::process::id(),
+        listen: Vec::new(),
+        admin: None,
+        mlruns: String::new(),
+        started_unix_ms: u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
     }
 }
 

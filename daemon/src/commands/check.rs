@@ -7,8 +7,8 @@ use yummy_api::catalog::ModelState;
 use crate::{
     config::Config,
     registry::{Registry, catalog_label},
-    run::registry_options,
-    telemetry::{Setup, Telemetry},
+    run::{about, registry_options},
+    telemetry::Telemetry,
 };
 
 /// Prints a line per version: state, flavor, trees, features, reason. Gives whether none failed.
@@ -16,7 +16,7 @@ use crate::{
 /// # Errors
 /// When no thread can be started or nothing can be written.
 pub fn check(config: &Config, out: &mut impl io::Write) -> io::Result<bool> {
-    let telemetry = Telemetry::new(Setup::default());
+    let telemetry = Telemetry::new(about());
     let (registry, keeper) = Registry::start(registry_options(config), Arc::clone(&telemetry))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // Waits for the first scan; the second that it asks for finds nothing new.

@@ -13,8 +13,8 @@ use crate::{
     config::Config,
     decode::{self, ProtocolError},
     registry::{Reference, Registry, ResolveError},
-    run::registry_options,
-    telemetry::{Setup, Telemetry},
+    run::{about, registry_options},
+    telemetry::Telemetry,
 };
 
 /// Why a file was not scored.
@@ -42,7 +42,7 @@ pub fn predict(config: &Config, model: &str, input: &Path, out: &mut impl io::Wr
     let body = read(input, config.limits.body_bytes)?;
     let csv = input.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"));
     let content_type: &[u8] = if csv { b"text/csv" } else { b"application/json" };
-    let telemetry = Telemetry::new(Setup::default());
+    let telemetry = Telemetry::new(about());
     let (registry, keeper) = Registry::start(registry_options(config), Arc::clone(&telemetry))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(registry.rescan(None)).map_err(io::Error::other)?;

@@ -34,14 +34,14 @@ pub enum ResolveError {
 }
 
 /// One version: what is known of it, and what serves it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Entry {
     pub(super) info: ModelInfo,
     pub(super) served: Option<Arc<Served>>,
 }
 
 /// Everything that was found, and an index of it.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Catalog {
     generation: u64,
     entries: Vec<Entry>,
@@ -190,6 +190,11 @@ impl Catalog {
     /// Every version, as `GET /models` gives them.
     pub fn infos(&self) -> impl Iterator<Item = &ModelInfo> {
         self.entries.iter().map(|entry| &entry.info)
+    }
+
+    /// Every version, with what serves it.
+    pub fn versions(&self) -> impl Iterator<Item = (&ModelInfo, Option<&Arc<Served>>)> {
+        self.entries.iter().map(|entry| (&entry.info, entry.served.as_ref()))
     }
 
     /// Everything that serves.

@@ -46,7 +46,6 @@ use crate::telemetry::{Recorder, Telemetry};
 const MAX_WAKES: usize = 64;
 
 /// One version, as requests see it.
-#[derive(Debug)]
 pub struct Served {
     /// Registered model's name, or `m-<id>`.
     pub name: String,

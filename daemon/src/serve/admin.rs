@@ -17,7 +17,6 @@ use yummy_api::routes;
 
 use super::{App, catalog, mlflow};
 use crate::{
-    decode::ProtocolError,
     profile::{self, Profiler},
     registry::{Reference, RescanError},
     telemetry,
@@ -59,7 +58,10 @@ async fn reload(State(app): State<Arc<App>>, Path(name): Path<String>) -> Respon
 fn rescanned(result: Result<(), RescanError>, done: &'static str) -> Response {
     match result {
         Ok(()) => (StatusCode::OK, axum::Json(serde_json::json!({ "result": done }))).into_response(),
-        Err(error) => catalog::protocol_response(&ProtocolError::overloaded(&error.to_string())),
+        Err(error) => {
+            let body = axum::Json(serde_json::json!({ "error": error.to_string() }));
+            (StatusCode::SERVICE_UNAVAILABLE, [(axum::http::header::RETRY_AFTER, "1")], body).into_response()
+        }
     }
 }
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::{
     Json, Router,
     extract::{Path, State},
-    http::StatusCode,
     response::{IntoResponse as _, Response},
     routing::get,
 };
@@ -14,11 +13,8 @@ use yummy_api::{
     routes,
 };
 
-use super::App;
-use crate::{
-    decode::ProtocolError,
-    registry::{Reference, ResolveError},
-};
+use super::{App, fault::Fault};
+use crate::registry::{Reference, ResolveError};
 
 /// The catalog's routes.
 pub fn routes(app: Arc<App>) -> Router {
@@ -74,17 +70,5 @@ async fn ready(State(app): State<Arc<App>>, Path(name): Path<String>) -> Respons
 
 /// A [`ResolveError`] in the shape of MLflow's errors.
 pub(super) fn error_response(error: &ResolveError) -> Response {
-    let text = error.to_string();
-    let error = match error {
-        ResolveError::NotFound(_) => ProtocolError::no_such_model(&text),
-        ResolveError::NotReady { .. } => ProtocolError::not_ready(&text),
-        ResolveError::Ambiguous(_) => ProtocolError::ambiguous(&text),
-    };
-    protocol_response(&error)
-}
-
-/// A [`ProtocolError`] as a response.
-pub(super) fn protocol_response(error: &ProtocolError) -> Response {
-    let status = StatusCode::from_u16(error.status().as_u16()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    (status, [(axum::http::header::CONTENT_TYPE, error.content_type())], error.body()).into_response()
+    Fault::Resolve(error.clone()).response().map(axum::body::Body::new)
 }

@@ -3,12 +3,14 @@
 //! * `route`: which route a path is; scoring routes are found without a router.
 //! * `score`: one scoring request from body to answer.
 //! * `mlflow`: the answers of MLflow's scoring server that are no scores (ping, version, 404, 405, 307).
+//! * [`fault`]: why a request is not scored.
 //! * [`catalog`]: `GET /models…`.
 //! * [`admin`]: what observers and operators call.
 //! * [`listen`]: sockets, connections and threads.
 
 pub mod admin;
 pub mod catalog;
+pub mod fault;
 pub mod listen;
 mod mlflow;
 mod route;
@@ -23,11 +25,15 @@ use http_body_util::{BodyExt as _, Full, combinators::UnsyncBoxBody};
 use hyper::body::Incoming;
 use tower::ServiceExt as _;
 
-use crate::{config::Limits, execute::Pool, registry::Registry, telemetry::Telemetry};
+use crate::{
+    config::Limits,
+    execute::Pool,
+    registry::{Registry, Served},
+    telemetry::{ModelRow, ModelSource, Telemetry},
+};
 use route::Route;
 
 /// What every request may need.
-#[derive(Debug)]
 pub struct App {
     /// What is served.
     pub registry: Arc<Registry>,
@@ -75,4 +81,30 @@ fn json(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
     response
+}
+
+/// What the live numbers say of the models.
+pub struct CatalogView(pub Arc<App>);
+
+impl ModelSource for CatalogView {
+    fn models(&self) -> Vec<ModelRow> {
+        let catalog = self.0.registry.catalog();
+        let memory = |served: &Arc<Served>| served.loaded.model.scorer().summary().memory_bytes as u64;
+        catalog
+            .versions()
+            .map(|(info, served)| ModelRow {
+                name: info.name.clone(),
+                version: info.version,
+                flavor: info.flavor.clone(),
+                state: info.state,
+                reason: info.reason.clone(),
+                newest: info.newest,
+                memory_bytes: served.map(memory),
+            })
+            .collect()
+    }
+
+    fn queue_depth(&self) -> u64 {
+        self.0.pool.waiting() as u64
+    }
 }
