@@ -12,4 +12,4 @@ pub mod text;
 mod tree_text;
 
 pub use booster::{Booster, LeafModel, LinearLeaf, ScoredTree};
-pub use scorer::LightGbm;
+pub use scorer::{Estimator, LightGbm};
