@@ -1,9 +1,6 @@
 //! `yummyd`: serve until SIGTERM or SIGINT.
 
-use std::{
-    io::{self, Write as _},
-    path::Path,
-};
+use std::{io, path::Path};
 
 use yummy_api::catalog::{ModelInfo, ModelState};
 

@@ -80,7 +80,7 @@ fn self_test(loaded: &Loaded) -> Result<f64, String> {
     let mut method = Method::Predict;
     match &loaded.example {
         Some(body) => {
-            let request = decode::decode(&loaded.plan, Some("application/json"), body.as_bytes(), &mut frame)
+            let request = decode::decode(&loaded.plan, Some(b"application/json"), body.as_bytes(), &mut frame)
                 .map_err(|error| format!("does not accept its own serving_input_example: {error}"))?;
             method = request.method;
         }

@@ -87,7 +87,6 @@ enum Wake {
 }
 
 /// Handle to the registry; the thread stops when the last handle is dropped or [`Registry::stop`] is called.
-#[derive(Debug)]
 pub struct Registry {
     catalog: Arc<ArcSwap<Catalog>>,
     wake: SyncSender<Wake>,

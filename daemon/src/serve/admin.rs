@@ -3,7 +3,7 @@
 //! They have a listener, a thread and a runtime of their own: with the scoring threads saturated, a route that shared
 //! them answered in 95 ms, on its own thread in 11.5 µs (profiling.md §0.8), and it is then that people look.
 
-use std::{io, net::TcpListener, sync::Arc, thread::JoinHandle};
+use std::{io, net::TcpListener, sync::Arc, thread::JoinHandle, time::Duration};
 
 use axum::{
     Router,
@@ -21,6 +21,9 @@ use crate::{
     registry::{Reference, RescanError},
     telemetry,
 };
+
+/// Observers may finish what they ask for; a profile that runs on is cut.
+const DRAIN: Duration = Duration::from_secs(2);
 
 /// Everything that is not scoring.
 pub fn router(app: &Arc<App>, profiler: &Profiler) -> Router {
@@ -84,26 +87,40 @@ pub fn start(
         let _entered = runtime.enter();
         socket.map(tokio::net::TcpListener::from_std).transpose()?
     };
-    let ticker = telemetry::ticker(Arc::clone(&app.telemetry));
+    let telemetry = Arc::clone(&app.telemetry);
     std::thread::Builder::new().name("yummyd-admin".into()).spawn(move || {
         runtime.block_on(async move {
-            let ticking = tokio::spawn(ticker);
-            let mut stop = shutdown.clone();
-            if let Some(listener) = listener {
-                let served = axum::serve(listener, router);
-                tokio::select! {
-                    result = served => {
-                        if let Err(error) = result {
-                            tracing::error!(%error, "the admin listener failed");
-                        }
-                    }
-                    // Streams never end by themselves: on shutdown they are cut.
-                    _ = stop.wait_for(|stop| *stop) => {}
-                }
-            } else {
-                let _ = stop.wait_for(|stop| *stop).await;
+            let ticking = tokio::spawn(telemetry::ticker(telemetry, stopped(shutdown.clone())));
+            match listener {
+                None => stopped(shutdown).await,
+                Some(listener) => answer(listener, router, shutdown).await,
             }
-            ticking.abort();
+            // It ends with the same signal; a panic in it has been reported.
+            let _ = ticking.await;
         });
     })
+}
+
+/// Answers until the daemon stops; then what is being answered has [`DRAIN`] to end.
+async fn answer(listener: tokio::net::TcpListener, router: Router, shutdown: watch::Receiver<bool>) {
+    let late = {
+        let shutdown = shutdown.clone();
+        async {
+            stopped(shutdown).await;
+            tokio::time::sleep(DRAIN).await;
+        }
+    };
+    tokio::select! {
+        result = axum::serve(listener, router).with_graceful_shutdown(stopped(shutdown)) => {
+            if let Err(error) = result {
+                tracing::error!(%error, "the admin listener failed");
+            }
+        }
+        () = late => {}
+    }
+}
+
+async fn stopped(mut shutdown: watch::Receiver<bool>) {
+    // A sender that is gone means the same as a signal.
+    let _ = shutdown.wait_for(|stop| *stop).await;
 }

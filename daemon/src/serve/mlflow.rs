@@ -1,7 +1,7 @@
 //! What MLflow's scoring server answers beside scores, as recorded from 3.17.2 (fixtures/mlflow/http_pairs.jsonl).
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Response, StatusCode, header, request};
 use http_body_util::Full;
 
 use super::json;
@@ -36,10 +36,10 @@ pub(super) fn not_found() -> Response<Full<Bytes>> {
 }
 
 /// 307 to the path without its trailing slash, at the host that the client named.
-pub(super) fn redirect<B>(request: &Request<B>) -> Response<Full<Bytes>> {
-    let path = request.uri().path().trim_end_matches('/');
-    let query = request.uri().query().map_or_else(String::new, |query| format!("?{query}"));
-    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+pub(super) fn redirect(request: &request::Parts) -> Response<Full<Bytes>> {
+    let path = request.uri.path().trim_end_matches('/');
+    let query = request.uri.query().map_or_else(String::new, |query| format!("?{query}"));
+    let host = request.headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let location = host.map_or_else(|| format!("{path}{query}"), |host| format!("http://{host}{path}{query}"));
     let mut response = Response::new(Full::new(Bytes::new()));
     *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;

@@ -50,29 +50,21 @@ pub type Body = UnsyncBoxBody<Bytes, axum::Error>;
 
 /// Answers one request that came in through a listener whose other routes are `router`.
 pub async fn handle(app: &Arc<App>, router: &Router, request: Request<Incoming>) -> Response<Body> {
-    match route::of(request.method(), request.uri().path()) {
-        Route::Score(target) => whole(score::score(app, &target, request).await),
-        Route::Mlflow(answer) => whole(answer),
-        Route::SlashRedirect => whole(mlflow::redirect(&request)),
-        Route::Other => match router.clone().oneshot(request.map(axum::body::Body::new)).await {
-            Ok(response) => response.map(axum::body::Body::into_boxed),
-            Err(never) => match never {},
-        },
+    let (head, body) = request.into_parts();
+    match route::of(&head.method, head.uri.path()) {
+        Route::Score(target) => return whole(score::score(app, &target, &head.headers, body).await),
+        Route::Mlflow(answer) => return whole(answer),
+        Route::SlashRedirect => return whole(mlflow::redirect(&head)),
+        Route::Other => {}
+    }
+    match router.clone().oneshot(Request::from_parts(head, axum::body::Body::new(body))).await {
+        Ok(response) => response.map(http_body_util::BodyExt::boxed_unsync),
+        Err(never) => match never {},
     }
 }
 
 fn whole(response: Response<Full<Bytes>>) -> Response<Body> {
     response.map(|body| body.map_err(|never| match never {}).boxed_unsync())
-}
-
-trait IntoBoxed {
-    fn into_boxed(self) -> Body;
-}
-
-impl IntoBoxed for axum::body::Body {
-    fn into_boxed(self) -> Body {
-        self.boxed_unsync()
-    }
 }
 
 /// A JSON answer.

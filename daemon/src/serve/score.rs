@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, Response, header};
+use http::{HeaderMap, HeaderValue, Response, header};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body as _, Incoming};
 use yummy_api::routes::{HEADER_LOAD, HEADER_MODEL, HEADER_TIMING};
@@ -53,9 +53,14 @@ struct Scored {
 }
 
 /// Answers one scoring request.
-pub(super) async fn score(app: &Arc<App>, target: &Target<'_>, request: Request<Incoming>) -> Response<Full<Bytes>> {
+pub(super) async fn score(
+    app: &Arc<App>,
+    target: &Target<'_>,
+    headers: &HeaderMap,
+    body: Incoming,
+) -> Response<Full<Bytes>> {
     let begin = Instant::now();
-    let asked = Asked::of(request.headers());
+    let asked = Asked::of(headers);
     // The guard of the catalog must not live across an await: it is dropped with this statement.
     let resolved = resolve(&app.registry.catalog(), target);
     let served = match resolved {
@@ -69,7 +74,7 @@ pub(super) async fn score(app: &Arc<App>, target: &Target<'_>, request: Request<
     };
     let in_flight = InFlight::new(Arc::clone(&served.recorder));
     let mut in_bytes = 0;
-    let result = match read(app, request.into_body()).await {
+    let result = match read(app, body).await {
         Ok(body) => {
             in_bytes = body.len();
             answer(app, &served, body, &asked, begin).await
