@@ -1,6 +1,10 @@
 //! `yummyd`'s binary: reads the arguments and hands over to the library.
 
-use std::{io, process::ExitCode, thread};
+use std::{
+    io::{self, IsTerminal as _},
+    process::ExitCode,
+    thread,
+};
 
 use clap::Parser as _;
 use yummyd::{
@@ -55,7 +59,8 @@ fn run(args: Args) -> Result<ExitCode, Box<dyn std::error::Error>> {
 
 fn start_log(config: &Config) {
     let filter = tracing_subscriber::EnvFilter::new(&config.log);
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let log =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
     match config.log_format {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().init(),

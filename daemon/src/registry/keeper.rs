@@ -361,7 +361,8 @@ impl Keeper {
                 ModelState::Unsupported => Level::Warn,
                 _ => Level::Info,
             };
-            let mut text = format!("{} is {}", label(info), info.state.as_str());
+            let verb = if info.state == ModelState::Failed { "" } else { "is " };
+            let mut text = format!("{} {verb}{}", label(info), info.state.as_str());
             match (&info.reason, info.load_ms) {
                 (Some(reason), _) => text = format!("{text}: {reason}"),
                 (None, Some(took)) => text = format!("{text}, loaded in {took:.1} ms"),
