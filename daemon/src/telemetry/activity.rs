@@ -27,6 +27,15 @@ impl Activity {
         Self { requests, load_requests, by_model }
     }
 
+    /// Adds what happened in another stretch of time.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.requests += other.requests;
+        self.load_requests += other.load_requests;
+        for (key, n) in &other.by_model {
+            *self.by_model.entry(key.clone()).or_default() += n;
+        }
+    }
+
     /// What happened since `before`. Versions without requests are left out.
     #[must_use]
     pub fn since(&self, before: &Self) -> Self {
