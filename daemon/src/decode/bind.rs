@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use yummy_models::{Categories, Feature, FeatureKind, Frame};
+use yummy_models::{Feature, FeatureKind, Frame, engine::Categories};
 
 use super::{
     array::Array,
@@ -200,26 +200,18 @@ pub(crate) fn cell(value: &Value, feature: &Feature) -> Result<f64, String> {
     }
 }
 
-/// The place of a value in the list of a pandas category, NaN when it is not there.
+/// The code of a value in a pandas category, NaN when it is not in the list.
 pub(crate) fn listed(value: &Value, categories: &Categories) -> f64 {
-    let number = |value: &Value| match value {
-        Value::Bool(_) | Value::Int(_) | Value::Float(_) => to_float(value).ok(),
-        _ => None,
-    };
-    let place = match (categories, value) {
-        (Categories::Text(texts), Value::Text(text)) => texts.iter().position(|known| **known == **text),
-        (Categories::Text(_), _) => None,
-        (Categories::Number(numbers), value) => {
-            number(value).and_then(|value| numbers.iter().position(|&known| known == value))
-        }
-        (Categories::Bool(bools), value) => {
-            number(value).and_then(|value| bools.iter().position(|&known| f64::from(known) == value))
-        }
-    };
-    place.map_or(f64::NAN, |place| place as f64)
+    match value {
+        Value::Text(text) => categories.code_of_text(text),
+        Value::Bool(value) => categories.code_of_bool(*value),
+        Value::Int(value) => categories.code_of_number(*value as f64),
+        Value::Float(value) => categories.code_of_number(*value),
+        Value::Null | Value::BigInt(_) | Value::Surrogates | Value::List(_) | Value::Dict(_) => f64::NAN,
+    }
 }
 
 /// The cell of a CatBoost category: the 32-bit hash of its text.
-pub(crate) fn hashed(text: &str) -> f64 {
-    category_hash(text)
+fn hashed(text: &str) -> f64 {
+    yummy_models::category_hash(text.as_bytes())
 }

@@ -15,9 +15,28 @@ pub fn push_float(value: f64, out: &mut Vec<u8>) {
     let mut buffer = zmij::Buffer::new();
     let digits = buffer.format_finite(value).as_bytes();
     match memchr::memchr(b'e', digits) {
-        None => out.extend_from_slice(digits),
+        None if value.abs() >= SMALLEST_PLAIN || value == 0.0 => out.extend_from_slice(digits),
+        None => push_small(digits, out),
         Some(at) => push_scientific(&digits[..at], &digits[at + 1..], out),
     }
+}
+
+/// Python writes smaller numbers with an exponent.
+const SMALLEST_PLAIN: f64 = 1e-4;
+
+/// `0.0000123` as `1.23e-05`.
+fn push_small(digits: &[u8], out: &mut Vec<u8>) {
+    let unsigned = digits.strip_prefix(b"-").unwrap_or(digits);
+    out.extend_from_slice(&digits[..digits.len() - unsigned.len()]);
+    let fraction = unsigned.strip_prefix(b"0.").unwrap_or(unsigned);
+    let zeros = fraction.iter().take_while(|&&digit| digit == b'0').count();
+    let (first, rest) = fraction[zeros..].split_at(1.min(fraction.len() - zeros));
+    out.extend_from_slice(first);
+    if !rest.is_empty() {
+        out.push(b'.');
+        out.extend_from_slice(rest);
+    }
+    push_exponent(b'-', (zeros + 1).to_string().as_bytes(), out);
 }
 
 /// Python writes the exponent with a sign and at least two digits.
@@ -28,6 +47,10 @@ fn push_scientific(mantissa: &[u8], exponent: &[u8], out: &mut Vec<u8>) {
         size => (b'+', size),
     };
     out.extend_from_slice(mantissa.strip_suffix(b".0").unwrap_or(mantissa));
+    push_exponent(sign, size, out);
+}
+
+fn push_exponent(sign: u8, size: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(&[b'e', sign]);
     if size.len() < 2 {
         out.push(b'0');
@@ -48,6 +71,10 @@ mod tests {
             (1e15, "1000000000000000.0"),
             (123_456_789.0, "123456789.0"),
             (1e-5, "1e-05"),
+            (-2.5e-5, "-2.5e-05"),
+            (9.999e-5, "9.999e-05"),
+            (1e-6, "1e-06"),
+            (1.5e-7, "1.5e-07"),
             (1.234e-5, "1.234e-05"),
             (1e-4, "0.0001"),
             (0.000_123_456, "0.000123456"),
