@@ -120,7 +120,7 @@ impl<'a> Machine<'a> {
 
     fn text(&mut self) -> Done {
         if self.opcode == b'V' {
-            let text = unescape(self.line()?).ok_or_else(|| self.malformed())?;
+            let text = unescape(self.raw_line()?).ok_or_else(|| self.malformed())?;
             return self.push(Item::Text(text.into()));
         }
         let length = match self.opcode {
@@ -335,10 +335,15 @@ impl<'a> Machine<'a> {
     }
 
     fn line(&mut self) -> Done<&'a str> {
+        let line = self.raw_line()?;
+        std::str::from_utf8(line).map_err(|_| self.malformed())
+    }
+
+    fn raw_line(&mut self) -> Done<&'a [u8]> {
         let rest = &self.bytes[self.at..];
         let end = memchr::memchr(b'\n', rest).ok_or(PickleError::Truncated(self.bytes.len()))?;
         self.at += end + 1;
-        std::str::from_utf8(&rest[..end]).map_err(|_| self.malformed())
+        Ok(&rest[..end])
     }
 
     fn malformed(&self) -> PickleError {
@@ -357,25 +362,23 @@ fn long(bytes: &[u8]) -> Item<'static> {
     Item::Int(i64::from_le_bytes(wide))
 }
 
-/// Python's `raw-unicode-escape`, which protocol 0 writes text in.
-fn unescape(line: &str) -> Option<String> {
+/// Python's `raw-unicode-escape`, which protocol 0 writes text in: Latin-1 with `\uXXXX` for everything else.
+fn unescape(line: &[u8]) -> Option<String> {
     let mut text = String::with_capacity(line.len());
     let mut rest = line;
-    while let Some(start) = rest.find('\\') {
-        text.push_str(&rest[..start]);
-        let digits = match rest.as_bytes().get(start + 1) {
-            Some(b'u') => 4,
-            Some(b'U') => 8,
+    while let Some((&byte, after)) = rest.split_first() {
+        let digits = match (byte, after.first()) {
+            (b'\\', Some(b'u')) => 4,
+            (b'\\', Some(b'U')) => 8,
             _ => {
-                text.push('\\');
-                rest = &rest[start + 1..];
+                text.push(char::from(byte));
+                rest = after;
                 continue;
             }
         };
-        let code = rest.get(start + 2..start + 2 + digits)?;
+        let code = std::str::from_utf8(after.get(1..=digits)?).ok()?;
         text.push(char::from_u32(u32::from_str_radix(code, 16).ok()?)?);
-        rest = &rest[start + 2 + digits..];
+        rest = &after[1 + digits..];
     }
-    text.push_str(rest);
     Some(text)
 }

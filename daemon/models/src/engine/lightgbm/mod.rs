@@ -6,6 +6,7 @@
 
 pub mod booster;
 pub mod categories;
+mod contributions;
 pub mod objective;
 pub mod scorer;
 pub mod text;
