@@ -42,7 +42,7 @@ impl Pool {
         let (jobs, work): (Sender<Job>, Receiver<Job>) = bounded(queue);
         for number in 0..threads {
             let work = work.clone();
-            thread::Builder::new().name(format!("yummyd-cpu-{number}")).spawn(move || {
+            thread::Builder::new().name(format!("yummyd-compute-{number}")).spawn(move || {
                 for job in work {
                     job();
                 }
@@ -97,7 +97,7 @@ mod tests {
     async fn work_runs_on_a_compute_thread() {
         let pool = Pool::start(1, 4).unwrap();
         let (name, _) = pool.run(|| thread::current().name().map(str::to_owned)).await.unwrap();
-        assert_eq!(name.as_deref(), Some("yummyd-cpu-0"));
+        assert_eq!(name.as_deref(), Some("yummyd-compute-0"));
         assert_eq!(pool.waiting(), 0);
     }
 

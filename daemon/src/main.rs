@@ -13,7 +13,7 @@ use yummyd::{
         Config, ConfigError, LogFormat,
         args::{Args, Command},
     },
-    profile::{self, Profiler},
+    profile,
 };
 
 /// Usage or configuration is wrong.
@@ -43,7 +43,7 @@ fn run(args: Args) -> Result<ExitCode, Box<dyn std::error::Error>> {
         None => {
             let config = configure(args.serve)?;
             start_log(&config);
-            commands::serve(&config, &Profiler::spawn()?)?;
+            commands::serve(&config)?;
         }
         Some(Command::Check(settings)) => {
             let good = commands::check(&configure(settings)?, &mut io::stdout().lock())?;

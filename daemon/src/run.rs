@@ -50,7 +50,7 @@ impl Daemon {
     ///
     /// # Errors
     /// [`RunError`] is one line that says what to do.
-    pub fn start(config: &Config, profiler: &Profiler) -> Result<Self, RunError> {
+    pub fn start(config: &Config) -> Result<Self, RunError> {
         let sockets = config
             .listen
             .iter()
@@ -69,19 +69,20 @@ impl Daemon {
             mlruns: config.mlruns.display().to_string(),
             ..about()
         });
+        let profiler = Profiler::spawn(Some(Arc::clone(&telemetry)), config.profile_hz)?;
         let (registry, keeper) = Registry::start(registry_options(config), Arc::clone(&telemetry))?;
         let pool = Pool::start(config.compute_threads, config.limits.queue)?;
         let app = Arc::new(App { registry, telemetry, pool, limits: config.limits.clone() });
         app.telemetry.attach(CatalogView(Arc::clone(&app)));
         let (stop, shutdown) = watch::channel(false);
-        let mut threads = vec![keeper, admin::start(&app, profiler, admin_socket, shutdown.clone())?];
+        let mut threads = vec![keeper, admin::start(&app, &profiler, admin_socket, shutdown.clone())?];
         let listeners = sockets
             .into_iter()
             .zip(&addresses)
             .map(|(socket, address)| {
                 // Beyond loopback, what changes state or profiles is left to the admin listener.
                 let everything = address.ip().is_loopback();
-                let router = if everything { admin::router(&app, profiler) } else { admin::public_router(&app) };
+                let router = if everything { admin::router(&app, &profiler) } else { admin::public_router(&app) };
                 Listener { socket, router }
             })
             .collect();
@@ -140,6 +141,7 @@ pub(crate) fn registry_options(config: &Config) -> registry::Options {
         default_model: config.default_model.clone(),
         logged_models: config.logged_models,
         engines: config.engines.clone(),
+        non_finite: config.non_finite,
         debounce: config.debounce,
         rescan: config.rescan,
     }

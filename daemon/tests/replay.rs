@@ -15,7 +15,9 @@ use support::{Fixture, Reply, header, shared};
 fn exception(what: &str, model: &str, recorded: u64, got: &Reply) -> Option<&'static str> {
     match (recorded, got.status) {
         (400, 200) if model == "lgb_cat_pandas" => Some("pandas categories work"),
-        (400, 200 | 400) if what.starts_with("1.x") || what == "docs: bare record list" => Some("1.x bodies are accepted"),
+        (400, 200 | 400) if what.starts_with("1.x") || what == "docs: bare record list" => {
+            Some("1.x bodies are accepted")
+        }
         (415, 200) if what.contains("format=pandas-") => Some("1.x `format` is accepted"),
         (415, 400) if what.contains("format=pandas-") => Some("1.x `format` is accepted"),
         (500, 415) if what == "no content-type" => Some("no Content-Type is 415"),
@@ -117,12 +119,15 @@ fn compare(recorded: u64, want: &str, got: &Reply) -> Result<(), String> {
     if want.get("stack_trace").is_some() != got.get("stack_trace").is_some() {
         return Err(format!("stack_trace: {} / {}", want["message"], got["message"]));
     }
-    let (want, got) = (support::core(want["message"].as_str().unwrap()), support::core(got["message"].as_str().unwrap()));
+    let (want, got) =
+        (support::core(want["message"].as_str().unwrap()), support::core(got["message"].as_str().unwrap()));
     if want == got { Ok(()) } else { Err(format!("message:\n    {want}\n    {got}")) }
 }
 
 fn first_difference(want: &str, got: &str) -> String {
     let at = want.bytes().zip(got.bytes()).take_while(|(a, b)| a == b).count();
-    let around = |text: &str| String::from_utf8_lossy(&text.as_bytes()[at.saturating_sub(20)..text.len().min(at + 40)]).into_owned();
+    let around = |text: &str| {
+        String::from_utf8_lossy(&text.as_bytes()[at.saturating_sub(20)..text.len().min(at + 40)]).into_owned()
+    };
     format!("at {at}: {} / {}", around(want), around(got))
 }

@@ -41,7 +41,7 @@ pub enum PredictError {
 pub fn predict(config: &Config, model: &str, input: &Path, out: &mut impl io::Write) -> Result<(), PredictError> {
     let body = read(input, config.limits.body_bytes)?;
     let csv = input.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"));
-    let content_type: &[u8] = if csv { b"text/csv" } else { b"application/json" };
+    let content_type = if csv { "text/csv" } else { "application/json" };
     let telemetry = Telemetry::new(about());
     let (registry, keeper) = Registry::start(registry_options(config), Arc::clone(&telemetry))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -53,7 +53,7 @@ pub fn predict(config: &Config, model: &str, input: &Path, out: &mut impl io::Wr
     let request = decode::decode(&loaded.plan, Some(content_type), &body, &mut frame)?;
     let (mut values, mut answer) = (Vec::new(), Vec::new());
     loaded.model.scorer().score(request.method, &frame, &mut values)?;
-    loaded.encoder.encode(request.method, request.style, &values, frame.rows(), &mut answer);
+    loaded.encoder.encode(request.answer(), &values, request.rows, &mut answer);
     answer.push(b'\n');
     out.write_all(&answer)?;
     // The keeper has nothing left to do; what it could still say does not change the answer.

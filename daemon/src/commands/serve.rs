@@ -6,7 +6,6 @@ use yummy_api::catalog::{ModelInfo, ModelState};
 
 use crate::{
     config::Config,
-    profile::Profiler,
     registry::catalog_label,
     run::{Daemon, RunError},
 };
@@ -15,9 +14,9 @@ use crate::{
 ///
 /// # Errors
 /// [`RunError`] when it could not start.
-pub fn serve(config: &Config, profiler: &Profiler) -> Result<(), RunError> {
+pub fn serve(config: &Config) -> Result<(), RunError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let daemon = Daemon::start(config, profiler)?;
+    let daemon = Daemon::start(config)?;
     runtime.block_on(async {
         // The first scan is under way already; this waits until it is done, so that what is printed is complete.
         let _ = daemon.app().registry.rescan(None).await;

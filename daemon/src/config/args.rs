@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use super::{ConfigError, LogFormat};
+use super::{ConfigError, LogFormat, NonFiniteWord};
 
 /// The largest configuration file that is read: real ones have a few hundred bytes.
 const MAX_FILE_BYTES: u64 = 1 << 20;
@@ -61,6 +61,9 @@ pub struct Settings {
     /// FLAVOR=native or FLAVOR=reference, for builds with a reference library
     #[arg(long, env = "YUMMY_ENGINE", value_name = "CHOICE", value_delimiter = ',', help_heading = "Models")]
     pub engine: Option<Vec<String>>,
+    /// How answers write NaN and infinities: python (as MLflow, no valid JSON) or null [default: python]
+    #[arg(long, env = "YUMMY_NON_FINITE", value_name = "WORD", help_heading = "Models")]
+    pub non_finite: Option<NonFiniteWord>,
     /// Look at the directory this often even without events [default: 10]
     #[arg(long, env = "YUMMY_RESCAN_SECONDS", value_name = "S", help_heading = "Models")]
     pub rescan_seconds: Option<f64>,
@@ -97,6 +100,9 @@ pub struct Settings {
     /// Time from a request's head to its answer; past it 504 [default: 60]
     #[arg(long, env = "YUMMY_REQUEST_TIMEOUT_SECONDS", value_name = "S", help_heading = "Work")]
     pub request_timeout_seconds: Option<f64>,
+    /// Profile all the time, this many samples a second, so that a spike can be looked at afterwards [default: off]
+    #[arg(long, env = "YUMMY_PROFILE_HZ", value_name = "HZ", help_heading = "Work")]
+    pub profile_hz: Option<u32>,
     /// error, warn, info, debug, trace, or a tracing filter [default: info]
     #[arg(long, env = "YUMMY_LOG", value_name = "LEVEL", help_heading = "Log")]
     pub log: Option<String>,
@@ -122,6 +128,8 @@ impl Settings {
             default_model: self.default_model.or(file.default_model),
             logged_models: self.logged_models.or(file.logged_models),
             engine: self.engine.or(file.engine),
+            non_finite: self.non_finite.or(file.non_finite),
+            profile_hz: self.profile_hz.or(file.profile_hz),
             rescan_seconds: self.rescan_seconds.or(file.rescan_seconds),
             debounce_seconds: self.debounce_seconds.or(file.debounce_seconds),
             listen: self.listen.or(file.listen),

@@ -13,6 +13,8 @@ use std::{
 };
 
 use args::Settings;
+
+use crate::encode::NonFinite;
 pub use limits::Limits;
 
 /// Where the daemon listens unless told otherwise.
@@ -67,6 +69,17 @@ pub enum LogFormat {
     Json,
 }
 
+/// How answers write numbers that JSON has no word for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NonFiniteWord {
+    /// `NaN`, `Infinity`: what MLflow answers.
+    #[default]
+    Python,
+    /// `null`: valid JSON.
+    Null,
+}
+
 /// Everything the daemon was told, checked.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -96,6 +109,10 @@ pub struct Config {
     pub engines: yummy_models::LoadOptions,
     /// Whether logged models that are not registered are served.
     pub logged_models: bool,
+    /// How answers write NaN and infinities.
+    pub non_finite: NonFinite,
+    /// Samples a second of the profile that always runs; `None` for none.
+    pub profile_hz: Option<u32>,
     /// Bounds of requests.
     pub limits: Limits,
 }
@@ -139,6 +156,11 @@ impl Config {
             debounce: seconds("--debounce-seconds", settings.debounce_seconds, 0.1)?,
             engines: engines(settings.engine.as_deref().unwrap_or_default())?,
             logged_models: settings.logged_models.unwrap_or(true),
+            non_finite: match settings.non_finite.unwrap_or_default() {
+                NonFiniteWord::Python => NonFinite::Python,
+                NonFiniteWord::Null => NonFinite::Null,
+            },
+            profile_hz: settings.profile_hz,
             limits: Limits {
                 body_bytes: settings.max_body_bytes.unwrap_or(defaults.body_bytes),
                 rows: settings.max_rows.unwrap_or(defaults.rows),

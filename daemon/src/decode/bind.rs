@@ -190,11 +190,11 @@ pub(crate) fn cell(value: &Value, feature: &Feature) -> Result<f64, String> {
             Value::BigInt(digits) if digits.parse::<u64>().is_ok() => Ok(hashed(digits)),
             Value::BigInt(_) => Err("Python int too large to convert to C long".into()),
             Value::Null => Err("must be real number, not NoneType".into()),
-            Value::Float(_) | Value::List(_) | Value::Dict(_) | Value::Surrogates => {
-                Err("Invalid type for cat_feature : cat_features must be integer or string, real number values and NaN \
+            Value::Float(_) | Value::List(_) | Value::Dict(_) | Value::Surrogates => Err(
+                "Invalid type for cat_feature : cat_features must be integer or string, real number values and NaN \
                      values should be converted to string."
-                    .into())
-            }
+                    .into(),
+            ),
         },
         FeatureKind::ListedCategory(categories) => Ok(listed(value, categories)),
     }

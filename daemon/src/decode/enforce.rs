@@ -145,11 +145,8 @@ pub(crate) fn enforce_raw(dict: Dict, plan: &Plan) -> Result<Ready, ProtocolErro
         let texts = |items: &Vec<Value>| items.iter().all(|item| matches!(item, Value::Text(_)));
         value.is_scalar() || *value == Value::Null || matches!(value, Value::List(items) if texts(items))
     };
-    let table = if dict.entries().iter().all(|(_, value)| row(value)) {
-        one_row(dict)
-    } else {
-        dictionary(dict, None, None)
-    };
+    let table =
+        if dict.entries().iter().all(|(_, value)| row(value)) { one_row(dict) } else { dictionary(dict, None, None) };
     let table = table.map_err(|error| ProtocolError::schema(&no_frame(&error.0)))?;
     enforce(Input::Table(table), plan)
 }
@@ -237,7 +234,8 @@ fn named_columns(table: Table, specs: &[ColumnSpec]) -> Result<Table, String> {
         specs.iter().filter(|spec| spec.required).map(name).filter(|name| !known.contains_key(name.as_str())).collect();
     if !missing.is_empty() {
         let wanted: std::collections::HashSet<String> = specs.iter().map(name).collect();
-        let extra = table.columns.iter().any(|column| !matches!(&column.label, Label::Text(text) if wanted.contains(&**text)));
+        let extra =
+            table.columns.iter().any(|column| !matches!(&column.label, Label::Text(text) if wanted.contains(&**text)));
         let note = if extra { " Note that there were extra inputs provided." } else { "" };
         let names = quoted_list(missing.iter().map(String::as_str), MAX_NAMES);
         return Err(format!("Model is missing inputs {names}.{note}"));
@@ -346,9 +344,11 @@ fn named_tensors(input: &Input, specs: &[TensorSpec]) -> Result<Ready, String> {
         Input::Columns(columns) => columns.iter().map(|(name, _)| &**name).collect(),
         Input::Table(table) => table.by_name().into_keys().collect(),
         Input::Array(_) | Input::Records(_) => {
-            return Err("This model contains a tensor-based model signature with input names, which suggests a dictionary \
+            return Err(
+                "This model contains a tensor-based model signature with input names, which suggests a dictionary \
                         input mapping input name to tensor."
-                .into());
+                    .into(),
+            );
         }
     };
     let missing = specs.iter().filter_map(|spec| spec.name.as_deref()).filter(|name| !names.contains(name));

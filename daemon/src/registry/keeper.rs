@@ -216,9 +216,10 @@ impl Keeper {
                     format!("logged models hold more than {MAX_LOGGED_BYTES} bytes; register it"),
                 ))
             } else {
-                load::load(dir, &self.options.engines).map(Arc::new)
+                load::load(dir, &self.options.engines, self.options.non_finite).map(Arc::new)
             };
             if let Some(slot) = self.slots.get_mut(dir) {
+                self.telemetry.count_load(outcome.is_ok());
                 if let Ok(loaded) = &outcome {
                     slot.last_good = Some(Arc::clone(loaded));
                     slot.ready_unix_ms = Some(info::now_unix_ms());

@@ -11,8 +11,8 @@ use yummy_api::catalog::ModelState;
 use yummy_models::{Frame, LoadOptions, Method, MlModel, Model, mlmodel};
 
 use crate::{
-    decode::{self, Plan},
-    encode::Encoder,
+    decode::{self, Plan, Request, Style},
+    encode::{Encoder, NonFinite},
 };
 
 /// An example is printed, listed and scored at every load: larger ones are none.
@@ -43,20 +43,20 @@ pub struct Loaded {
 ///
 /// # Errors
 /// The state that the version is in then, and the reason.
-pub(super) fn load(dir: &Path, options: &LoadOptions) -> Result<Loaded, (ModelState, String)> {
+pub(super) fn load(dir: &Path, options: &LoadOptions, non_finite: NonFinite) -> Result<Loaded, (ModelState, String)> {
     // A bug in a reader must cost one model, not the thread that serves all reloads.
-    catch_unwind(AssertUnwindSafe(|| load_and_test(dir, options))).unwrap_or_else(|_| {
+    catch_unwind(AssertUnwindSafe(|| load_and_test(dir, options, non_finite))).unwrap_or_else(|_| {
         Err((ModelState::Failed, "reading it panicked: a bug in yummyd; please report it with the model".into()))
     })
 }
 
-fn load_and_test(dir: &Path, options: &LoadOptions) -> Result<Loaded, (ModelState, String)> {
+fn load_and_test(dir: &Path, options: &LoadOptions, non_finite: NonFinite) -> Result<Loaded, (ModelState, String)> {
     let start = Instant::now();
     let model = Model::load(dir, options).map_err(|error| {
         (if error.is_unsupported() { ModelState::Unsupported } else { ModelState::Failed }, error.to_string())
     })?;
     let plan = Plan::new(&model);
-    let encoder = Encoder::new(&model);
+    let encoder = Encoder::new(&model, non_finite);
     let example = example(dir, model.mlmodel());
     let mut loaded = Loaded { model, plan, encoder, ns_per_row: 0.0, example, load_time: Duration::ZERO };
     loaded.ns_per_row = self_test(&loaded).map_err(|reason| (ModelState::Failed, reason))?;
@@ -77,35 +77,32 @@ fn example(dir: &Path, mlmodel: &MlModel) -> Option<String> {
 /// Scores the example (or one row of missing values) and gives the cost of a row in nanoseconds.
 fn self_test(loaded: &Loaded) -> Result<f64, String> {
     let mut frame = Frame::default();
-    let mut method = Method::Predict;
-    match &loaded.example {
-        Some(body) => {
-            let request = decode::decode(&loaded.plan, Some(b"application/json"), body.as_bytes(), &mut frame)
-                .map_err(|error| format!("does not accept its own serving_input_example: {error}"))?;
-            method = request.method;
-        }
+    let request = match &loaded.example {
+        Some(body) => decode::decode(&loaded.plan, Some("application/json"), body.as_bytes(), &mut frame)
+            .map_err(|error| format!("does not accept its own serving_input_example: {error}"))?,
         None => {
             frame.reset(loaded.model.scorer().features().len());
             frame.push_row();
+            Request { rows: 1, method: Method::Predict, style: Style::Wrapped, single: false }
         }
-    }
+    };
     let mut values = Vec::new();
     let mut least = f64::INFINITY;
     let begin = Instant::now();
     for _ in 0..WARM_UP_ROUNDS {
         let round = Instant::now();
-        loaded.model.scorer().score(method, &frame, &mut values).map_err(|error| error.to_string())?;
+        loaded.model.scorer().score(request.method, &frame, &mut values).map_err(|error| error.to_string())?;
         least = least.min(round.elapsed().as_nanos() as f64);
         if begin.elapsed() > WARM_UP {
             break;
         }
     }
-    let output = loaded.model.scorer().output(method).ok_or("its flavor has no predict")?;
+    let output = loaded.model.scorer().output(request.method).ok_or("its flavor has no predict")?;
     let expected = frame.rows() * output.shape.width();
     if values.len() != expected {
         return Err(format!("answers {} values where {expected} are due: a bug in yummyd", values.len()));
     }
     let mut body = Vec::new();
-    loaded.encoder.encode(method, decode::Style::Wrapped, &values, frame.rows(), &mut body);
+    loaded.encoder.encode(request.answer(), &values, request.rows, &mut body);
     Ok(least / frame.rows().max(1) as f64)
 }

@@ -39,7 +39,10 @@ pub use catalog::{Catalog, ResolveError, label as catalog_label};
 pub use load::Loaded;
 pub use reference::Reference;
 
-use crate::telemetry::{Recorder, Telemetry};
+use crate::{
+    encode::NonFinite,
+    telemetry::{Recorder, Telemetry},
+};
 
 /// Wake-ups that wait for the keeper. A change that finds it full is covered by the ones before it; a rescan asked for
 /// by a client is refused and may be asked for again.
@@ -70,6 +73,8 @@ pub struct Options {
     pub logged_models: bool,
     /// Engines to load with.
     pub engines: LoadOptions,
+    /// How answers write NaN and infinities.
+    pub non_finite: NonFinite,
     /// Quiet time before a change is acted upon.
     pub debounce: Duration,
     /// Time between looks without any event.

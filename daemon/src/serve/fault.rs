@@ -4,7 +4,6 @@
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
-use yummy_models::ScoreError;
 
 use crate::{decode::ProtocolError, execute::Busy, registry::ResolveError};
 
@@ -20,9 +19,6 @@ pub enum Fault {
     /// The reference names nothing that serves.
     #[error(transparent)]
     Resolve(#[from] ResolveError),
-    /// The engine refused the frame: the plan should have.
-    #[error(transparent)]
-    Score(#[from] ScoreError),
     /// The compute queue is full.
     #[error(transparent)]
     Busy(#[from] Busy),
@@ -59,7 +55,7 @@ impl Fault {
             Self::Protocol(error) => StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST),
             Self::Resolve(ResolveError::NotFound(_)) => StatusCode::NOT_FOUND,
             Self::Resolve(ResolveError::NotReady { .. }) | Self::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Resolve(ResolveError::Ambiguous(_)) | Self::Score(_) | Self::BodyBroken => StatusCode::BAD_REQUEST,
+            Self::Resolve(ResolveError::Ambiguous(_)) | Self::BodyBroken => StatusCode::BAD_REQUEST,
             Self::BodyTooLarge(_) | Self::TooManyRows { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::Timeout => StatusCode::GATEWAY_TIMEOUT,

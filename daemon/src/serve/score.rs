@@ -15,7 +15,7 @@ use yummy_models::Frame;
 
 use super::{App, fault::Fault, route::Target};
 use crate::{
-    decode,
+    decode::{self, ProtocolError},
     execute::INLINE_LIMIT,
     registry::{Catalog, ResolveError, Served},
     telemetry::{InFlight, Observation, StageTimes},
@@ -186,9 +186,10 @@ fn work_with(
 ) -> Result<Option<Scored>, Fault> {
     let loaded = &*served.loaded;
     let begin = Instant::now();
-    let content_type = asked.content_type.as_ref().map(HeaderValue::as_bytes);
+    // A header that is no text is no content type that is known either.
+    let content_type = asked.content_type.as_ref().map(|value| value.to_str().unwrap_or("\u{fffd}"));
     let request = decode::decode(&loaded.plan, content_type, body, frame)?;
-    let rows = frame.rows();
+    let rows = request.rows;
     if rows > max_rows {
         return Err(Fault::TooManyRows { rows, limit: max_rows });
     }
@@ -196,10 +197,14 @@ fn work_with(
         return Ok(None);
     }
     let decoded = Instant::now();
-    loaded.model.scorer().score(request.method, frame, values)?;
+    loaded
+        .model
+        .scorer()
+        .score(request.method, frame, values)
+        .map_err(|error| ProtocolError::model(&error.to_string()))?;
     let predicted = Instant::now();
     let mut out = Vec::new();
-    loaded.encoder.encode(request.method, request.style, values, rows, &mut out);
+    loaded.encoder.encode(request.answer(), values, rows, &mut out);
     let stages = StageTimes {
         decode: decoded - begin,
         queue: Duration::ZERO,

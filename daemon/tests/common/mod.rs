@@ -7,13 +7,11 @@ use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
-    sync::OnceLock,
     time::{Duration, Instant},
 };
 
 use yummyd::{
     config::{Config, args::Settings},
-    profile::{self, Profiler},
     run::Daemon,
 };
 
@@ -29,15 +27,6 @@ pub(crate) struct Fixture {
 /// The folder `assets` of the checkout.
 pub(crate) fn assets() -> PathBuf {
     yummy_fixtures::checkout().join("assets")
-}
-
-/// One profiler for the whole process, as in the binary.
-fn profiler() -> &'static Profiler {
-    static PROFILER: OnceLock<Profiler> = OnceLock::new();
-    PROFILER.get_or_init(|| {
-        profile::warm_up();
-        Profiler::spawn().unwrap()
-    })
 }
 
 impl Fixture {
@@ -68,7 +57,7 @@ impl Fixture {
         };
         change(&mut settings);
         let config = Config::from_settings(settings, 2).unwrap();
-        let fixture = Self { daemon: Some(Daemon::start(&config, profiler()).unwrap()), folder };
+        let fixture = Self { daemon: Some(Daemon::start(&config).unwrap()), folder };
         fixture.admin_call("POST", "/rescan", &[], b"");
         fixture
     }

@@ -27,10 +27,9 @@ pub(crate) fn enforce(name: &str, data: Data, kind: &DataType) -> Result<Data, S
         (DataType::Float, Data::Int(values)) if values.iter().all(|value| matches!(value, 0 | 1)) => {
             Ok(Data::Single(values.into_iter().map(|value| value as f32).collect()))
         }
-        (
-            DataType::Any | DataType::Array(_) | DataType::Object(_) | DataType::Map(_) | DataType::Datetime,
-            data,
-        ) => Ok(data),
+        (DataType::Any | DataType::Array(_) | DataType::Object(_) | DataType::Map(_) | DataType::Datetime, data) => {
+            Ok(data)
+        }
         (DataType::Binary, data @ Data::Opaque(..)) => Ok(data),
         (_, data) => Err(unsafe_conversion(name, &data, kind)),
     }
