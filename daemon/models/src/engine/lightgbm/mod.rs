@@ -9,6 +9,7 @@ pub mod categories;
 mod contributions;
 pub mod objective;
 pub mod scorer;
+mod sums;
 pub mod text;
 mod tree_text;
 

@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
-use super::{booster::Booster, contributions, objective::Objective};
+use super::{
+    booster::{Booster, without_tiny},
+    contributions,
+    objective::Objective,
+    sums::Sums,
+};
 use crate::{
-    Feature, FeatureKind, Frame, LoadError, Method, Output, ScoreError, Scorer, Shape, Summary, Values,
-    engine::{Labels, forest::is_zero},
+    Feature, FeatureKind, Frame, LoadError, Method, Output, ScoreError, Scorer, Shape, Summary, Values, engine::Labels,
 };
 
 /// The Python class whose methods are meant.
@@ -34,6 +38,7 @@ pub struct LightGbm {
     estimator: Estimator,
     features: Vec<Feature>,
     outputs: Outputs,
+    sums: Sums,
 }
 
 /// What each method gives; `None` where the class has no such method.
@@ -61,7 +66,8 @@ impl LightGbm {
                 FeatureKind::ListedCategory(categories);
         }
         let outputs = Outputs::of(&booster, &estimator)?;
-        Ok(Self { booster, estimator, features, outputs })
+        let sums = Sums::new(&booster);
+        Ok(Self { booster, estimator, features, outputs, sums })
     }
 
     fn class(&self) -> &str {
@@ -74,18 +80,9 @@ impl LightGbm {
 
     /// Raw scores of all rows, row-major.
     fn raw_scores(&self, frame: &Frame, out: &mut Vec<f64>) {
-        let booster = &self.booster;
         out.clear();
-        out.resize(frame.rows() * booster.outputs, 0.0);
-        let mut row = vec![0.0; frame.cols()];
-        for (index, scores) in out.chunks_exact_mut(booster.outputs).enumerate() {
-            clean(frame.row(index), &mut row);
-            for iteration in booster.trees.chunks_exact(booster.outputs) {
-                for (score, tree) in scores.iter_mut().zip(iteration) {
-                    *score += tree.value(tree.tree.leaf(&row), &row);
-                }
-            }
-        }
+        out.resize(frame.rows() * self.booster.outputs, 0.0);
+        self.sums.add_scores(&self.booster, frame.cells(), out);
     }
 
     /// What `Booster.predict` gives.
@@ -126,12 +123,8 @@ impl LightGbm {
 
     fn leaf_indices(&self, frame: &Frame, out: &mut Vec<f64>) {
         out.clear();
-        let mut row = vec![0.0; frame.cols()];
-        let trees = &self.booster.trees[..self.booster.iterations() * self.booster.outputs];
-        for index in 0..frame.rows() {
-            clean(frame.row(index), &mut row);
-            out.extend(trees.iter().map(|tree| f64::from(tree.tree.leaf(&row))));
-        }
+        out.resize(frame.rows() * self.outputs.leaf_index.shape.width(), 0.0);
+        self.sums.leaf_indices(&self.booster, frame.cells(), out);
     }
 
     fn contributions(&self, frame: &Frame, out: &mut Vec<f64>) {
@@ -141,7 +134,7 @@ impl LightGbm {
         let mut row = vec![0.0; frame.cols()];
         let mut path = Vec::new();
         for (index, phis) in out.chunks_exact_mut(width * self.booster.outputs).enumerate() {
-            clean(frame.row(index), &mut row);
+            row.iter_mut().zip(frame.row(index)).for_each(|(cell, &given)| *cell = without_tiny(given));
             for iteration in self.booster.trees.chunks_exact(self.booster.outputs) {
                 for (phi, tree) in phis.chunks_exact_mut(width).zip(iteration) {
                     contributions::add(tree, &row, phi, &mut path);
@@ -184,7 +177,11 @@ impl Scorer for LightGbm {
     }
 
     fn summary(&self) -> Summary {
-        Summary { trees: self.booster.trees.len(), kernels: "walk".into(), memory_bytes: 0 }
+        Summary {
+            trees: self.booster.trees.len(),
+            kernels: self.sums.describe(),
+            memory_bytes: self.sums.memory_bytes() + self.booster.memory_bytes(),
+        }
     }
 }
 
@@ -237,13 +234,6 @@ fn probability_shape(booster: &Booster) -> Option<Shape> {
 
 fn number_feature(name: &str) -> Feature {
     Feature { name: name.to_owned(), kind: FeatureKind::Number }
-}
-
-/// LightGBM's C API takes only what is not zero into its row buffer: what counts as zero becomes zero.
-fn clean(cells: &[f64], row: &mut [f64]) {
-    for (cleaned, &cell) in row.iter_mut().zip(cells) {
-        *cleaned = if is_zero(cell) { 0.0 } else { cell };
-    }
 }
 
 /// `numpy.argmax`: the first of the largest; the first NaN if there is one.
