@@ -79,6 +79,12 @@ impl Forest {
         Self::with(trees, features, tiny, Level::detect())
     }
 
+    /// The same forest for each instruction set that this machine has: what tests compare.
+    #[must_use]
+    pub fn for_every_level(trees: &[&Tree], features: usize, tiny: f64) -> Vec<Self> {
+        Level::available().into_iter().map(|level| Self::with(trees, features, tiny, level)).collect()
+    }
+
     fn with(trees: &[&Tree], features: usize, tiny: f64, level: Level) -> Self {
         let fast = Fast::new(trees, tiny, level);
         let walk = fast.as_ref().is_none_or(|fast| fast.lanes.is_none()).then(|| Walk::new(trees, tiny));

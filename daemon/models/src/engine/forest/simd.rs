@@ -39,6 +39,13 @@ impl Level {
         Self::Baseline
     }
 
+    /// All that this machine has.
+    pub(super) fn available() -> Vec<Self> {
+        let best = Self::detect();
+        let all = [Self::Baseline, Self::Avx2, Self::Avx512, Self::Avx512Vbmi];
+        all.into_iter().filter(|&level| level <= best).collect()
+    }
+
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Baseline => "baseline",
