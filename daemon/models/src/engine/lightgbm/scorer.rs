@@ -38,7 +38,15 @@ pub struct LightGbm {
     estimator: Estimator,
     features: Vec<Feature>,
     outputs: Outputs,
-    sums: Sums,
+    engine: Engine,
+}
+
+/// What finds the scores.
+#[derive(Debug)]
+enum Engine {
+    Native(Sums),
+    #[cfg(feature = "reference-lightgbm")]
+    Reference(super::reference::Reference),
 }
 
 /// What each method gives; `None` where the class has no such method.
@@ -47,7 +55,7 @@ struct Outputs {
     predict: Output,
     predict_proba: Option<Output>,
     raw_score: Output,
-    leaf_index: Output,
+    leaf_index: Option<Output>,
     contributions: Option<Output>,
 }
 
@@ -66,8 +74,29 @@ impl LightGbm {
                 FeatureKind::ListedCategory(categories);
         }
         let outputs = Outputs::of(&booster, &estimator)?;
-        let sums = Sums::new(&booster);
-        Ok(Self { booster, estimator, features, outputs, sums })
+        let engine = Engine::Native(Sums::new(&booster));
+        Ok(Self { booster, estimator, features, outputs, engine })
+    }
+
+    /// The same model scored by LightGBM's own library, which reads `text`. It has neither leaf indices nor
+    /// contributions: the crate that binds it offers none that are safe.
+    ///
+    /// # Errors
+    /// As [`LightGbm::new`], and what LightGBM says.
+    #[cfg(feature = "reference-lightgbm")]
+    pub fn reference(
+        booster: Booster,
+        estimator: Estimator,
+        text_columns: &[usize],
+        text: &str,
+    ) -> Result<Self, LoadError> {
+        let reference = super::reference::Reference::new(text, booster.iterations())
+            .map_err(|reason| LoadError::invalid("LightGBM", reason))?;
+        let mut scorer = Self::new(booster, estimator, text_columns)?;
+        scorer.engine = Engine::Reference(reference);
+        scorer.outputs.leaf_index = None;
+        scorer.outputs.contributions = None;
+        Ok(scorer)
     }
 
     fn class(&self) -> &str {
@@ -79,15 +108,27 @@ impl LightGbm {
     }
 
     /// Raw scores of all rows, row-major.
-    fn raw_scores(&self, frame: &Frame, out: &mut Vec<f64>) {
-        out.clear();
-        out.resize(frame.rows() * self.booster.outputs, 0.0);
-        self.sums.add_scores(&self.booster, frame.cells(), out);
+    fn raw_scores(&self, frame: &Frame, out: &mut Vec<f64>) -> Result<(), ScoreError> {
+        match &self.engine {
+            Engine::Native(sums) => {
+                out.clear();
+                out.resize(frame.rows() * self.booster.outputs, 0.0);
+                sums.add_scores(&self.booster, frame.cells(), out);
+            }
+            #[cfg(feature = "reference-lightgbm")]
+            Engine::Reference(reference) => *out = reference.raw_scores(frame)?,
+        }
+        Ok(())
     }
 
     /// What `Booster.predict` gives.
-    fn transformed(&self, frame: &Frame, out: &mut Vec<f64>) {
-        self.raw_scores(frame, out);
+    fn transformed(&self, frame: &Frame, out: &mut Vec<f64>) -> Result<(), ScoreError> {
+        #[cfg(feature = "reference-lightgbm")]
+        if let Engine::Reference(reference) = &self.engine {
+            *out = reference.predict(frame)?;
+            return Ok(());
+        }
+        self.raw_scores(frame, out)?;
         #[expect(clippy::cast_precision_loss, reason = "iterations are far below 2^53")]
         let iterations = self.booster.iterations() as f64;
         for scores in out.chunks_exact_mut(self.booster.outputs) {
@@ -96,35 +137,44 @@ impl LightGbm {
             }
             self.booster.objective.convert(scores);
         }
+        Ok(())
     }
 
-    fn probabilities(&self, frame: &Frame, out: &mut Vec<f64>) {
-        self.transformed(frame, out);
-        if self.outputs.predict_proba.as_ref().is_some_and(|output| output.shape == Shape::Matrix(2))
-            && self.booster.outputs == 1
-        {
-            let of_second = std::mem::take(out);
-            out.extend(of_second.into_iter().flat_map(|p| [1.0 - p, p]));
+    fn probabilities(&self, frame: &Frame, out: &mut Vec<f64>) -> Result<(), ScoreError> {
+        self.transformed(frame, out)?;
+        let width = self.outputs.predict_proba.as_ref().map_or(1, |output| output.shape.width());
+        if width == 2 && self.booster.outputs == 1 {
+            // One probability becomes two, from the last row to the first so that none is overwritten.
+            out.resize(2 * frame.rows(), 0.0);
+            for row in (0..frame.rows()).rev() {
+                let of_second = out[row];
+                out[2 * row] = 1.0 - of_second;
+                out[2 * row + 1] = of_second;
+            }
         }
+        Ok(())
     }
 
-    fn predictions(&self, frame: &Frame, out: &mut Vec<f64>) {
-        match &self.estimator {
-            Estimator::Classifier { custom_objective: false, labels } => {
-                self.probabilities(frame, out);
-                let classes = std::mem::take(out);
-                out.extend(classes.chunks_exact(labels.len()).map(first_maximum));
-            }
-            Estimator::Booster | Estimator::Regressor { .. } | Estimator::Classifier { .. } => {
-                self.transformed(frame, out);
-            }
+    fn predictions(&self, frame: &Frame, out: &mut Vec<f64>) -> Result<(), ScoreError> {
+        let Estimator::Classifier { custom_objective: false, labels } = &self.estimator else {
+            return self.transformed(frame, out);
+        };
+        self.probabilities(frame, out)?;
+        for row in 0..frame.rows() {
+            out[row] = first_maximum(&out[row * labels.len()..][..labels.len()]);
         }
+        out.truncate(frame.rows());
+        Ok(())
     }
 
     fn leaf_indices(&self, frame: &Frame, out: &mut Vec<f64>) {
         out.clear();
-        out.resize(frame.rows() * self.outputs.leaf_index.shape.width(), 0.0);
-        self.sums.leaf_indices(&self.booster, frame.cells(), out);
+        out.resize(frame.rows() * self.booster.scored_trees().len(), 0.0);
+        match &self.engine {
+            Engine::Native(sums) => sums.leaf_indices(&self.booster, frame.cells(), out),
+            #[cfg(feature = "reference-lightgbm")]
+            Engine::Reference(_) => {}
+        }
     }
 
     fn contributions(&self, frame: &Frame, out: &mut Vec<f64>) {
@@ -154,7 +204,7 @@ impl Scorer for LightGbm {
             Method::Predict => Some(&self.outputs.predict),
             Method::PredictProba => self.outputs.predict_proba.as_ref(),
             Method::RawScore => Some(&self.outputs.raw_score),
-            Method::LeafIndex => Some(&self.outputs.leaf_index),
+            Method::LeafIndex => self.outputs.leaf_index.as_ref(),
             Method::Contributions => self.outputs.contributions.as_ref(),
         }
     }
@@ -167,9 +217,9 @@ impl Scorer for LightGbm {
             return Err(ScoreError::NoSuchOutput { class: self.class().to_owned(), method: method.as_str() });
         }
         match method {
-            Method::Predict => self.predictions(frame, out),
-            Method::PredictProba => self.probabilities(frame, out),
-            Method::RawScore => self.raw_scores(frame, out),
+            Method::Predict => self.predictions(frame, out)?,
+            Method::PredictProba => self.probabilities(frame, out)?,
+            Method::RawScore => self.raw_scores(frame, out)?,
             Method::LeafIndex => self.leaf_indices(frame, out),
             Method::Contributions => self.contributions(frame, out),
         }
@@ -177,23 +227,25 @@ impl Scorer for LightGbm {
     }
 
     fn summary(&self) -> Summary {
-        Summary {
-            trees: self.booster.trees.len(),
-            kernels: self.sums.describe(),
-            memory_bytes: self.sums.memory_bytes() + self.booster.memory_bytes(),
-        }
+        let (kernels, engine_bytes) = match &self.engine {
+            Engine::Native(sums) => (sums.describe(), sums.memory_bytes()),
+            #[cfg(feature = "reference-lightgbm")]
+            Engine::Reference(_) => ("LightGBM's own library".to_owned(), 0),
+        };
+        let memory_bytes = engine_bytes + self.booster.memory_bytes();
+        Summary { trees: self.booster.trees.len(), kernels, memory_bytes }
     }
 }
 
 impl Outputs {
     fn of(booster: &Booster, estimator: &Estimator) -> Result<Self, LoadError> {
         let scores = Output { shape: shape(booster.outputs), values: Values::Float };
-        let trees = booster.iterations() * booster.outputs;
+        let trees = booster.scored_trees().len();
         let mut outputs = Self {
             predict: scores.clone(),
             predict_proba: probability_shape(booster).map(|shape| Output { shape, values: Values::Float }),
             raw_score: scores.clone(),
-            leaf_index: Output { shape: Shape::Matrix(trees), values: Values::Int },
+            leaf_index: Some(Output { shape: Shape::Matrix(trees), values: Values::Int }),
             contributions: contributions::available(booster).then(|| Output {
                 shape: Shape::Matrix((booster.feature_names.len() + 1) * booster.outputs),
                 values: Values::Float,
@@ -204,7 +256,7 @@ impl Outputs {
             Estimator::Regressor { .. } => outputs.predict_proba = None,
             Estimator::Classifier { custom_objective: true, .. } => outputs.predict_proba = Some(scores),
             Estimator::Classifier { labels, custom_objective: false } => {
-                let classes = outputs.predict_proba.as_ref().map(|output| output.shape.width());
+                let classes = classes(booster, labels.len());
                 if classes != Some(labels.len()) {
                     return Err(LoadError::unsupported(format!(
                         "an LGBMClassifier of {} classes whose model has {} outputs",
@@ -213,6 +265,7 @@ impl Outputs {
                     )));
                 }
                 outputs.predict = Output { shape: Shape::Vector, values: Values::Labels(labels.clone()) };
+                outputs.predict_proba = Some(Output { shape: Shape::Matrix(labels.len()), values: Values::Float });
             }
         }
         Ok(outputs)
@@ -230,6 +283,13 @@ fn probability_shape(booster: &Booster) -> Option<Shape> {
         Objective::OneVsAll { .. } | Objective::Softmax => Some(Shape::Matrix(booster.outputs)),
         Objective::Identity | Objective::Square | Objective::Sigmoid | Objective::Exp | Objective::Log1pExp => None,
     }
+}
+
+/// Columns of an `LGBMClassifier`'s probabilities: it makes two of one output whatever the objective is, unless there
+/// are more than two labels or the objective is one for many classes.
+fn classes(booster: &Booster, labels: usize) -> Option<usize> {
+    let multiclass = labels > 2 || matches!(booster.objective, Objective::OneVsAll { .. } | Objective::Softmax);
+    if multiclass { Some(booster.outputs) } else { (booster.outputs == 1).then_some(2) }
 }
 
 fn number_feature(name: &str) -> Feature {
