@@ -13,8 +13,8 @@ use serde_json::Value;
 use super::{
     error::{Fault, invalid, unsupported},
     file::{
-        CatFeature, Combination, Counts, Ctr, CtrBase, CtrKind, CtrTable, FloatFeature, Missing, ModelFile, Node, OneHot,
-        Trees,
+        CatFeature, Combination, Counts, Ctr, CtrBase, CtrKind, CtrTable, FloatFeature, Missing, ModelFile, Node,
+        OneHot, Trees,
     },
     number::{Number, Numbers},
 };

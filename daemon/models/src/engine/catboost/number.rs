@@ -138,7 +138,9 @@ mod tests {
 
     #[test]
     fn short_numbers_are_exact() {
-        for text in ["0", "1", "-1", "0.1", "-0.25", "1e3", "1.5e-7", "123456789.125", "2147483648", "18446744073709551615"] {
+        for text in
+            ["0", "1", "-1", "0.1", "-0.25", "1e3", "1.5e-7", "123456789.125", "2147483648", "18446744073709551615"]
+        {
             assert_eq!(parse(text), text.parse().ok(), "{text}");
         }
         assert_eq!(parse("-0").map(f64::to_bits), Some((-0.0_f64).to_bits()));
