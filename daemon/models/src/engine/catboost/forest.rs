@@ -43,6 +43,8 @@ struct NodeTree {
     steps: Vec<Step>,
     /// Steps from the root to the furthest end.
     depth: usize,
+    /// Where the first of its leaves' values are.
+    leaves: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -108,8 +110,28 @@ impl Forest {
         });
     }
 
+    /// All leaf values.
+    pub(super) fn leaf_values(&self) -> &[f64] {
+        &self.leaf_values
+    }
+
+    /// The number within its tree of the leaf whose values are at `place`.
+    pub(super) fn leaf_number(&self, tree: usize, place: usize) -> usize {
+        let first = match &self.shape {
+            Shape::Oblivious(trees) => trees[tree].leaves,
+            Shape::NonSymmetric(trees) => trees[tree].leaves,
+        };
+        (place - first) / self.dimension
+    }
+
     /// Calls `visit` with row, tree and the place of the leaf's values, tree after tree.
-    fn each_leaf(&self, bins: &[u8], stride: usize, rows: usize, mut visit: impl FnMut(usize, usize, usize)) {
+    pub(super) fn each_leaf(
+        &self,
+        bins: &[u8],
+        stride: usize,
+        rows: usize,
+        mut visit: impl FnMut(usize, usize, usize),
+    ) {
         match &self.shape {
             Shape::Oblivious(trees) => {
                 for (number, tree) in trees.iter().enumerate() {
@@ -192,7 +214,8 @@ fn node_tree(nodes: &[Node], splits: &[Test], last_leaf: usize) -> Result<NodeTr
         steps.push(Step { test: *test, next, value: 0 });
     }
     steps.append(&mut ends);
-    Ok(NodeTree { steps, depth })
+    let leaves = nodes.iter().filter_map(|node| node.value).min().unwrap_or(0);
+    Ok(NodeTree { steps, depth, leaves })
 }
 
 /// A step that leads nowhere but to itself. Its test does not matter, so it is one that every model can make.
