@@ -19,7 +19,7 @@ use super::{
 };
 
 /// A message names at most this many columns.
-const MAX_NAMES: usize = 40;
+const MAX_NAMES: usize = 1000;
 
 /// What the model's `predict` is given.
 #[derive(Debug, PartialEq)]
