@@ -21,7 +21,7 @@ import json, sys
 example = json.loads(json.load(sys.stdin)["models"][0]["example"])
 example["dataframe_split"]["data"] = example["dataframe_split"]["data"][:1]
 body = json.dumps(example)
-print("wrk.method = \"POST\"\nwrk.headers[\"content-type\"] = \"application/json\"\nwrk.body = [[" + body + "]]")
+print("wrk.method = \"POST\"\nwrk.headers[\"content-type\"] = \"application/json\"\nwrk.body = [==[" + body + "]==]")
 ' > "$work/post.lua"
 cpu_ticks() { awk '{print $14 + $15}' /proc/$daemon/stat; }
 tick=$(getconf CLK_TCK)

@@ -7,6 +7,7 @@
 //! * [`answer`] (with [`fast_exp`]): sums become labels, probabilities and whatever else was asked for.
 //! * [`shap`]: what each feature contributed.
 //! * [`meta`]: what the file says about its loss function and classes.
+//! * `reference`: CatBoost's own library, behind the cargo feature `reference-catboost`.
 //!
 //! Text and embedding features are not served: a model with them is refused by name.
 
@@ -23,11 +24,15 @@ mod hash;
 mod json;
 mod meta;
 mod number;
+#[cfg(feature = "reference-catboost")]
+mod reference;
 mod shap;
 mod wire;
 
 pub use answer::ModelType;
 pub use hash::category_hash;
+#[cfg(feature = "reference-catboost")]
+pub use reference::{CatBoostReference, LIBRARY_VARIABLE};
 
 use crate::{
     Feature, Frame, LoadError, Method, Output, ScoreError, Scorer, Summary,
@@ -67,11 +72,38 @@ impl CatBoost {
         read().map_err(|fault: error::Fault| fault.in_file(name))
     }
 
+    fn check_columns(&self, frame: &Frame) -> Result<(), ScoreError> {
+        let (expected, got) = (self.features.len(), frame.cols());
+        if expected == got { Ok(()) } else { Err(ScoreError::Columns { expected, got }) }
+    }
+
+    fn no_such_output(&self, method: Method) -> ScoreError {
+        ScoreError::NoSuchOutput { class: self.model_type.class_name().to_owned(), method: method.as_str() }
+    }
+
     /// The sums of all trees, scaled and shifted: row-major, one per dimension.
     fn raw(&self, frame: &Frame, out: &mut Vec<f64>) {
-        let forest = &self.built.forest;
-        self.each_block(frame, forest.dimension(), out, |bins, stride, sums| forest.sum(bins, stride, sums));
-        self.built.scale.apply(out);
+        let Built { columns, forest, scale, .. } = &self.built;
+        let (dimension, cols) = (forest.dimension(), frame.cols());
+        out.clear();
+        out.resize(frame.rows() * dimension, 0.0);
+        let mut bins = Scratch::new();
+        for (block, sums) in out.chunks_mut(BLOCK * dimension).enumerate() {
+            let rows = sums.len() / dimension;
+            let cells = &frame.cells()[block * BLOCK * cols..][..rows * cols];
+            if forest.prefers_block(rows) {
+                let bins = bins.get(columns.count * BLOCK);
+                columns.fill(cells, cols, BLOCK, bins);
+                forest.sum_block(bins, sums);
+                continue;
+            }
+            let bins = bins.get(columns.count);
+            for (row, sums) in sums.chunks_exact_mut(dimension).enumerate() {
+                columns.fill(&cells[row * cols..][..cols], cols, 1, bins);
+                forest.sum_row(bins, sums);
+            }
+        }
+        scale.apply(out);
     }
 
     /// The number of each row's leaf in each tree.
@@ -126,6 +158,28 @@ impl CatBoost {
     }
 }
 
+/// Room for bins: on the stack for a row of a usual model, so that a single row allocates nothing.
+struct Scratch {
+    small: [u8; Self::SMALL],
+    large: Vec<u8>,
+}
+
+impl Scratch {
+    const SMALL: usize = 512;
+
+    fn new() -> Self {
+        Self { small: [0; Self::SMALL], large: Vec::new() }
+    }
+
+    /// That many bytes, with anything in them.
+    fn get(&mut self, bytes: usize) -> &mut [u8] {
+        if bytes > Self::SMALL {
+            self.large.resize(bytes.max(self.large.len()), 0);
+        }
+        if bytes > Self::SMALL { &mut self.large[..bytes] } else { &mut self.small[..bytes] }
+    }
+}
+
 impl Scorer for CatBoost {
     fn features(&self) -> &[Feature] {
         &self.features
@@ -136,9 +190,7 @@ impl Scorer for CatBoost {
     }
 
     fn score(&self, method: Method, frame: &Frame, out: &mut Vec<f64>) -> Result<(), ScoreError> {
-        if frame.cols() != self.features.len() {
-            return Err(ScoreError::Columns { expected: self.features.len(), got: frame.cols() });
-        }
+        self.check_columns(frame)?;
         match (method, self.answers.answer(method), &self.built.shap) {
             (_, Some(answer), _) => {
                 self.raw(frame, out);
@@ -146,15 +198,12 @@ impl Scorer for CatBoost {
             }
             (Method::LeafIndex, ..) => self.leaf_indices(frame, out),
             (Method::Contributions, _, Some(shap)) => self.contributions(shap, frame, out),
-            _ => {
-                let class = self.model_type.class_name().to_owned();
-                return Err(ScoreError::NoSuchOutput { class, method: method.as_str() });
-            }
+            _ => return Err(self.no_such_output(method)),
         }
         Ok(())
     }
 
     fn summary(&self) -> Summary {
-        Summary { trees: self.built.forest.trees(), kernels: String::new(), memory_bytes: self.built.memory_bytes() }
+        Summary { trees: self.built.forest.trees(), kernels: self.built.forest.kernels(), memory_bytes: self.built.memory_bytes() }
     }
 }
