@@ -15,7 +15,9 @@ use support::{Fixture, Reply, header, shared};
 fn exception(what: &str, model: &str, recorded: u64, got: &Reply) -> Option<&'static str> {
     match (recorded, got.status) {
         (400, 200) if model == "lgb_cat_pandas" => Some("pandas categories work"),
-        (400, 200 | 400) if what.starts_with("1.x") || what == "docs: bare record list" => Some("1.x bodies are accepted"),
+        (400, 200 | 400) if what.starts_with("1.x") || what == "docs: bare record list" => {
+            Some("1.x bodies are accepted")
+        }
         (415, 200) if what.contains("format=pandas-") => Some("1.x `format` is accepted"),
         (415, 400) if what.contains("format=pandas-") => Some("1.x `format` is accepted"),
         (500, 415) if what == "no content-type" => Some("no Content-Type is 415"),
@@ -35,6 +37,22 @@ fn recorded_pairs_are_answered_as_recorded() {
         tally.replay(&pair, &mut fixtures);
     }
     tally.report("http_pairs.jsonl");
+}
+
+/// Pairs that were made beside the fixtures, each with the folder of its model: `YUMMY_PAIRS=pairs.jsonl`.
+#[test]
+fn further_pairs_are_answered_as_recorded() {
+    let Some(file) = std::env::var_os("YUMMY_PAIRS") else { return };
+    let pairs = std::fs::read_to_string(&file).unwrap();
+    let mut fixtures = BTreeMap::new();
+    let mut tally = Tally::default();
+    for line in pairs.lines() {
+        let pair: Value = serde_json::from_str(line).unwrap();
+        let name = pair["model"].as_str().unwrap().to_owned();
+        fixtures.entry(name).or_insert_with(|| Fixture::at(pair["dir"].as_str().unwrap().into()));
+        tally.replay(&pair, &mut fixtures);
+    }
+    tally.report("YUMMY_PAIRS");
 }
 
 #[derive(Default)]
@@ -71,7 +89,11 @@ impl Tally {
             Ok(()) => self.equal += 1,
             Err(difference) => match exception(what, name, recorded, &got) {
                 Some(reason) => *self.listed.entry(reason).or_default() += 1,
-                None => self.unexplained.push(format!("{name} | {what} | {recorded} -> {}: {difference}", got.status)),
+                None => {
+                    let body: String = String::from_utf8_lossy(&body).chars().take(400).collect();
+                    self.unexplained
+                        .push(format!("{name} | {what} | {recorded} -> {}: {difference}\n    {body}", got.status));
+                }
             },
         }
     }
@@ -117,12 +139,15 @@ fn compare(recorded: u64, want: &str, got: &Reply) -> Result<(), String> {
     if want.get("stack_trace").is_some() != got.get("stack_trace").is_some() {
         return Err(format!("stack_trace: {} / {}", want["message"], got["message"]));
     }
-    let (want, got) = (support::core(want["message"].as_str().unwrap()), support::core(got["message"].as_str().unwrap()));
+    let (want, got) =
+        (support::core(want["message"].as_str().unwrap()), support::core(got["message"].as_str().unwrap()));
     if want == got { Ok(()) } else { Err(format!("message:\n    {want}\n    {got}")) }
 }
 
 fn first_difference(want: &str, got: &str) -> String {
     let at = want.bytes().zip(got.bytes()).take_while(|(a, b)| a == b).count();
-    let around = |text: &str| String::from_utf8_lossy(&text.as_bytes()[at.saturating_sub(20)..text.len().min(at + 40)]).into_owned();
+    let around = |text: &str| {
+        String::from_utf8_lossy(&text.as_bytes()[at.saturating_sub(20)..text.len().min(at + 40)]).into_owned()
+    };
     format!("at {at}: {} / {}", around(want), around(got))
 }

@@ -150,7 +150,8 @@ impl ProtocolError {
             Kind::Params => ("INVALID_PARAMETER_VALUE", "KAM00", "INVALID_PARAMETER_VALUE"),
             Kind::Schema => ("INVALID_PARAMETER_VALUE", "KAM01", "SCHEMA_ENFORCEMENT_FAILED"),
         };
-        let mut fields = vec![("error_code", code), ("message", &self.message), ("sqlstate", state), ("error_class", class)];
+        let mut fields =
+            vec![("error_code", code), ("message", &self.message), ("sqlstate", state), ("error_class", class)];
         fields.extend(self.trace.as_deref().map(|trace| ("stack_trace", trace)));
         let mut out = vec![b'{'];
         for (place, (name, value)) in fields.into_iter().enumerate() {

@@ -107,7 +107,12 @@ fn check_type(value: &Value, kind: &DataType) -> Result<(), String> {
         DataType::String => matches!(value, Value::Text(_) | Value::Surrogates),
         DataType::Datetime => match value {
             Value::Text(text) if is_datetime(text) => true,
-            _ => return Err(format!("Failed to convert value from type `<class '{}'>` to `DataType.datetime`", value.type_name())),
+            _ => {
+                return Err(format!(
+                    "Failed to convert value from type `<class '{}'>` to `DataType.datetime`",
+                    value.type_name()
+                ));
+            }
         },
         DataType::Object(properties) => return check_object(value, properties),
         DataType::Any => true,

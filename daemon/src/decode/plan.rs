@@ -54,8 +54,7 @@ impl Plan {
         };
         let named = |(place, name): (usize, Option<&str>)| Some((name?.into(), place));
         let names = names.into_iter().enumerate().filter_map(named).collect();
-        let mut plan =
-            Self { schema, names, params: signature.params.clone(), features, library, methods, fast: None };
+        let mut plan = Self { schema, names, params: signature.params.clone(), features, library, methods, fast: None };
         plan.fast = FastPlan::new(&plan);
         plan
     }

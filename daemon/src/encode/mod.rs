@@ -107,7 +107,9 @@ impl Encoder {
                 Cells::Float => push_float(value, out),
                 Cells::Int => out.extend_from_slice((value as i64).to_string().as_bytes()),
                 // An index outside of the labels cannot come from an engine that counts them.
-                Cells::Labels(labels) => out.extend_from_slice(labels.get(value as usize).map_or(b"null", |label| label)),
+                Cells::Labels(labels) => {
+                    out.extend_from_slice(labels.get(value as usize).map_or(b"null", |label| label))
+                }
             }
         }
     }
@@ -172,7 +174,10 @@ mod tests {
         assert_eq!(body(vector.clone(), WRAPPED, &[0.5, 1.0], 2, python), "{\"predictions\": [0.5, 1.0]}");
         assert_eq!(body(vector.clone(), bare, &[], 0, python), "[]");
         assert_eq!(body(vector.clone(), single, &[2.0], 1, python), "{\"predictions\": 2.0}");
-        assert_eq!(body(matrix.clone(), WRAPPED, &[1., 2., 3., 4.], 2, python), "{\"predictions\": [[1.0, 2.0], [3.0, 4.0]]}");
+        assert_eq!(
+            body(matrix.clone(), WRAPPED, &[1., 2., 3., 4.], 2, python),
+            "{\"predictions\": [[1.0, 2.0], [3.0, 4.0]]}"
+        );
         assert_eq!(body(matrix, single, &[1., 2.], 1, python), "{\"predictions\": [1.0, 2.0]}");
         let odd = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY];
         assert_eq!(body(vector.clone(), bare, &odd, 3, python), "[NaN, Infinity, -Infinity]");

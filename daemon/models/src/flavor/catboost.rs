@@ -22,8 +22,8 @@ pub(super) fn load(dir: &Path, mlmodel: &MlModel, options: &LoadOptions) -> Resu
     let _ = options;
     let file = mlmodel.flavor_key(NAME, "data").unwrap_or(DEFAULT_FILE);
     let class = mlmodel.flavor_key(NAME, "model_type").unwrap_or(ModelType::Base.class_name());
-    let model_type = ModelType::from_name(class)
-        .ok_or_else(|| LoadError::unsupported(format!("CatBoost model type {class}")))?;
+    let model_type =
+        ModelType::from_name(class).ok_or_else(|| LoadError::unsupported(format!("CatBoost model type {class}")))?;
     let bytes = read_bounded(&resolve(dir, file)?, MAX_MODEL_BYTES)?;
     Ok(Box::new(CatBoost::read(file, &bytes, model_type)?))
 }

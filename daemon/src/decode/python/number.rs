@@ -52,8 +52,9 @@ pub(crate) fn to_float(value: &Value) -> Result<f64, NotNumber> {
         Value::Int(value) => Ok(*value as f64),
         Value::BigInt(digits) => big_to_float(digits),
         Value::Float(value) => Ok(*value),
-        Value::Text(text) => float_of_text(text)
-            .ok_or_else(|| NotNumber::new("ValueError(\"could not convert string to float\")")),
+        Value::Text(text) => {
+            float_of_text(text).ok_or_else(|| NotNumber::new("ValueError(\"could not convert string to float\")"))
+        }
         Value::Surrogates => Err(NotNumber::new("ValueError(\"could not convert string to float\")")),
         Value::List(_) => Err(NotNumber::new("ValueError('setting an array element with a sequence.')")),
         Value::Dict(_) => {

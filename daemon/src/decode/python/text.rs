@@ -59,12 +59,7 @@ fn utf8(body: &[u8]) -> Result<Cow<'_, str>, NotText> {
     Ok(out.into())
 }
 
-fn wide<'a>(
-    body: &[u8],
-    width: &Width,
-    number: fn([u8; 4]) -> u32,
-    name: &str,
-) -> Result<Cow<'a, str>, NotText> {
+fn wide<'a>(body: &[u8], width: &Width, number: fn([u8; 4]) -> u32, name: &str) -> Result<Cow<'a, str>, NotText> {
     let size = match width {
         Width::Two => 2,
         Width::Four => 4,

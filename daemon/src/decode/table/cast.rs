@@ -96,9 +96,7 @@ fn to_ints(data: &Data) -> Result<Vec<i32>> {
             Ok(values.iter().map(|&value| if fits(value) { value as i32 } else { i32::MIN }).collect())
         }
         Data::Single(_) => to_ints(&Data::Float(to_doubles(data)?)),
-        Data::Text(values) => {
-            values.iter().map(|text| Ok(text_to_int(text.as_deref(), 32)? as i32)).collect()
-        }
+        Data::Text(values) => values.iter().map(|text| Ok(text_to_int(text.as_deref(), 32)? as i32)).collect(),
         Data::Object(values) => values.iter().map(|value| Ok(to_int(value, 32)? as i32)).collect(),
         // 64-bit integers wrap around.
         other => Ok(to_longs(other)?.into_iter().map(|value| value as i32).collect()),
@@ -123,7 +121,11 @@ fn all_finite(values: &[f64]) -> Result<()> {
     if values.iter().all(|value| value.is_finite()) {
         return Ok(());
     }
-    Err(NotNumber("IntCastingNaNError('Cannot convert non-finite values (NA or inf) to integer')".into()))
+    Err(NotNumber(
+        "IntCastingNaNError(\"Cannot convert non-finite values (NA or inf) to integer. Replace or remove non-finite values \
+         or cast to an integer type that supports these values (e.g. 'Int64')\")"
+            .into(),
+    ))
 }
 
 fn text_to_float(text: Option<&str>) -> Result<f64> {

@@ -170,8 +170,7 @@ fn probability(meta: &Meta, classes: &Classes, dimension: usize) -> Result<(Outp
     if is_multi_label(meta) || meta.loss == "MultiClassOneVsAll" {
         return Ok((floats(Shape::Matrix(dimension)), Answer::Sigmoids));
     }
-    let (trained, classes) =
-        spread(meta, classes, dimension).unwrap_or_else(|| ((0..dimension).collect(), dimension));
+    let (trained, classes) = spread(meta, classes, dimension).unwrap_or_else(|| ((0..dimension).collect(), dimension));
     Ok((floats(Shape::Matrix(classes)), Answer::Softmax { trained, classes }))
 }
 

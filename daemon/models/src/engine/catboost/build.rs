@@ -86,14 +86,17 @@ fn features(file: &ModelFile) -> Result<Vec<Feature>, Fault> {
         }
     }
     let count = named.last_key_value().map_or(0, |(&last, _)| last + 1);
-    Ok((0..count).map(|flat_index| {
-        let (name, kind) = named.remove(&flat_index).map_or_else(Default::default, |(name, kind)| (name.clone(), Some(kind)));
-        Feature {
-            name: if name.is_empty() { flat_index.to_string() } else { name },
-            // A number that the file does not mention takes part in no tree.
-            kind: kind.unwrap_or(FeatureKind::Number),
-        }
-    }).collect())
+    Ok((0..count)
+        .map(|flat_index| {
+            let (name, kind) =
+                named.remove(&flat_index).map_or_else(Default::default, |(name, kind)| (name.clone(), Some(kind)));
+            Feature {
+                name: if name.is_empty() { flat_index.to_string() } else { name },
+                // A number that the file does not mention takes part in no tree.
+                kind: kind.unwrap_or(FeatureKind::Number),
+            }
+        })
+        .collect())
 }
 
 /// Where each feature's columns begin.
@@ -163,12 +166,14 @@ impl<'a> Layout<'a> {
 
     fn columns(&self, file: &ModelFile, file_bytes: usize) -> Result<Columns, Fault> {
         let floats = file.floats.iter().zip(&self.floats).filter(|(float, _)| !float.borders.is_empty());
-        let floats: Vec<FloatColumns> = floats.map(|(float, &first)| FloatColumns {
-            cell: float.flat_index,
-            missing: float.missing,
-            borders: float.borders.clone(),
-            first,
-        }).collect();
+        let floats: Vec<FloatColumns> = floats
+            .map(|(float, &first)| FloatColumns {
+                cell: float.flat_index,
+                missing: float.missing,
+                borders: float.borders.clone(),
+                first,
+            })
+            .collect();
         let one_hots = file.one_hots.iter().zip(&self.one_hots).map(|(one_hot, &first)| {
             let mut values: Vec<(u32, u32)> = one_hot.values.iter().copied().zip(0..).collect();
             values.sort_unstable();
@@ -176,7 +181,8 @@ impl<'a> Layout<'a> {
         });
         let one_hots = one_hots.collect::<Result<_, Fault>>()?;
         let budget = file_bytes.saturating_mul(CTR_BYTES_PER_FILE_BYTE).saturating_add(CTR_BYTES_FREE);
-        let ctrs = self.ctrs.build(self.first_ctr, |cat| self.cell(cat), |combination| self.tests(combination), budget)?;
+        let ctrs =
+            self.ctrs.build(self.first_ctr, |cat| self.cell(cat), |combination| self.tests(combination), budget)?;
         let ctr_columns: usize = file.ctrs.iter().map(|ctr| columns_for(ctr.borders.len())).sum();
         Ok(Columns { floats, one_hots, ctrs, count: self.first_ctr + ctr_columns })
     }

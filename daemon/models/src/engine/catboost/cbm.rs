@@ -6,8 +6,8 @@
 use super::{
     error::{Fault, invalid, unsupported},
     file::{
-        CatFeature, Combination, Counts, Ctr, CtrBase, CtrKind, CtrTable, FloatFeature, Missing, ModelFile, Node, OneHot,
-        Trees,
+        CatFeature, Combination, Counts, Ctr, CtrBase, CtrKind, CtrTable, FloatFeature, Missing, ModelFile, Node,
+        OneHot, Trees,
     },
     wire,
 };
@@ -54,9 +54,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<ModelFile, Fault> {
 }
 
 fn model_trees(trees: wire::ModelTrees<'_>) -> Result<ModelFile, Fault> {
-    for (what, list) in
-        [("text", trees.texts()), ("embedding", trees.embeddings()), ("estimated", trees.estimated())]
-    {
+    for (what, list) in [("text", trees.texts()), ("embedding", trees.embeddings()), ("estimated", trees.estimated())] {
         if list.is_some_and(|list| !list.is_empty()) {
             return Err(unsupported(format!("CatBoost {what} features")));
         }
@@ -165,16 +163,21 @@ fn oblivious(trees: wire::ModelTrees<'_>) -> Result<Vec<Vec<usize>>, Fault> {
     }
     // A tree's splits follow the last one's; anything else would let a small file hold huge trees.
     let mut next = 0;
-    sizes.iter().zip(&starts).enumerate().map(|(tree, (&size, &start))| {
-        let size = index(size, "a tree's size")?;
-        if index(start, "a tree's start")? != next {
-            return Err(invalid(format!("tree {tree} does not begin where the last one ends")));
-        }
-        let own = splits.get(next..next.saturating_add(size));
-        next = next.saturating_add(size);
-        let own = own.ok_or_else(|| invalid(format!("the splits of tree {tree} are cut short")))?;
-        own.iter().map(|&split| index(split, "a split")).collect()
-    }).collect()
+    sizes
+        .iter()
+        .zip(&starts)
+        .enumerate()
+        .map(|(tree, (&size, &start))| {
+            let size = index(size, "a tree's size")?;
+            if index(start, "a tree's start")? != next {
+                return Err(invalid(format!("tree {tree} does not begin where the last one ends")));
+            }
+            let own = splits.get(next..next.saturating_add(size));
+            next = next.saturating_add(size);
+            let own = own.ok_or_else(|| invalid(format!("the splits of tree {tree} are cut short")))?;
+            own.iter().map(|&split| index(split, "a split")).collect()
+        })
+        .collect()
 }
 
 fn non_symmetric(trees: wire::ModelTrees<'_>) -> Result<Vec<Vec<Node>>, Fault> {
@@ -184,19 +187,29 @@ fn non_symmetric(trees: wire::ModelTrees<'_>) -> Result<Vec<Vec<Node>>, Fault> {
     if steps.len() != splits.len() || leaf_ids.len() != splits.len() {
         return Err(invalid("the lists of splits, steps and leaves differ in length"));
     }
-    let nodes: Vec<Node> = splits.iter().zip(&steps).zip(&leaf_ids).map(|((&split, step), &leaf)| {
-        let [a, b, c, d] = step.0;
-        let value = usize::try_from(leaf).ok().filter(|_| leaf != u32::MAX);
-        let (left, right) = (u16::from_le_bytes([a, b]).into(), u16::from_le_bytes([c, d]).into());
-        Ok(Node { split: index(split, "a split")?, left, right, value })
-    }).collect::<Result<_, Fault>>()?;
+    let nodes: Vec<Node> = splits
+        .iter()
+        .zip(&steps)
+        .zip(&leaf_ids)
+        .map(|((&split, step), &leaf)| {
+            let [a, b, c, d] = step.0;
+            let value = usize::try_from(leaf).ok().filter(|_| leaf != u32::MAX);
+            let (left, right) = (u16::from_le_bytes([a, b]).into(), u16::from_le_bytes([c, d]).into());
+            Ok(Node { split: index(split, "a split")?, left, right, value })
+        })
+        .collect::<Result<_, Fault>>()?;
     let starts = trees.starts().into_iter().flatten().map(|start| index(start, "a tree's start"));
     let starts: Vec<usize> = starts.collect::<Result<_, _>>()?;
     let ends = starts.iter().copied().skip(1).chain([nodes.len()]);
-    starts.iter().zip(ends).enumerate().map(|(tree, (&start, end))| {
-        let own = nodes.get(start..end).filter(|own| !own.is_empty());
-        own.map(<[Node]>::to_vec).ok_or_else(|| invalid(format!("the nodes of tree {tree} are not there")))
-    }).collect()
+    starts
+        .iter()
+        .zip(ends)
+        .enumerate()
+        .map(|(tree, (&start, end))| {
+            let own = nodes.get(start..end).filter(|own| !own.is_empty());
+            own.map(<[Node]>::to_vec).ok_or_else(|| invalid(format!("the nodes of tree {tree} are not there")))
+        })
+        .collect()
 }
 
 fn ctr_table(bytes: &[u8], what: &str) -> Result<CtrTable, Fault> {
@@ -242,7 +255,10 @@ fn index(number: i32, what: &str) -> Result<usize, Fault> {
 fn flatbuffer(what: &str, error: &flatbuffers::InvalidFlatbuffer) -> Fault {
     // The crate's text has a trace of several lines; its first one says what is wrong.
     let text = error.to_string();
-    invalid(format!("{what} is damaged: {}", text.lines().next().unwrap_or_default().trim_end_matches('.').to_lowercase()))
+    invalid(format!(
+        "{what} is damaged: {}",
+        text.lines().next().unwrap_or_default().trim_end_matches('.').to_lowercase()
+    ))
 }
 
 /// The bytes that have not been read.

@@ -3,10 +3,7 @@
 //! A feature has one column per 255 borders (or one-hot values), so a bin always fits its byte. A border `k` of a
 //! column is passed when `bin > k`; a one-hot value `k` is met when `bin == k + 1`. [`Test`] is both.
 
-use super::{
-    ctr::CtrGroup,
-    file::Missing,
-};
+use super::{ctr::CtrGroup, file::Missing};
 
 /// Borders or values per column.
 pub(super) const PER_COLUMN: usize = 255;

@@ -140,7 +140,8 @@ impl<'a> CtrPlan<'a> {
         let tables: Option<Vec<&CtrTable>> = tables.collect();
         let tables = tables.ok_or_else(|| invalid("a CTR has no table"))?;
         let width = ctrs.iter().map(|ctr| columns_for(ctr.borders.len())).sum::<usize>();
-        let distinct: BTreeMap<&CtrBase, usize> = tables.iter().map(|table| (&table.base, table.entries.len())).collect();
+        let distinct: BTreeMap<&CtrBase, usize> =
+            tables.iter().map(|table| (&table.base, table.entries.len())).collect();
         let most = distinct.values().sum::<usize>();
         // At least half free, so that looking for what is not there stays short; at least one, so that it ends.
         let slots = (2 * most.max(1)).next_power_of_two();
@@ -172,7 +173,8 @@ impl CtrGroup {
             self.put(slot, at, ctr, missing);
         }
         for &(hash, entry) in &table.entries {
-            let value = statistic.of(entry as usize).ok_or_else(|| invalid("a CTR table's index points past its counts"))?;
+            let value =
+                statistic.of(entry as usize).ok_or_else(|| invalid("a CTR table's index points past its counts"))?;
             let slot = self.claim(hash);
             self.put(slot, at, ctr, value);
         }
@@ -232,7 +234,9 @@ impl<'a> Statistic<'a> {
                 let counts = counts.get(start..start.checked_add(self.stride)?)?;
                 let total = |counts: &[i32]| counts.iter().fold(0_i32, |sum, &count| sum.wrapping_add(count));
                 let (good, all) = match self.ctr.base.kind {
-                    CtrKind::Borders if self.stride > 2 => (total(&counts[self.ctr.target_border + 1..]), total(counts)),
+                    CtrKind::Borders if self.stride > 2 => {
+                        (total(&counts[self.ctr.target_border + 1..]), total(counts))
+                    }
                     CtrKind::Borders => (counts[1], total(counts)),
                     CtrKind::Buckets => (counts[self.ctr.target_border], total(counts)),
                     _ => (counts[0], self.table.counter_denominator),

@@ -65,7 +65,8 @@ impl Forest {
         let shape = match trees {
             Trees::Oblivious(trees) => Shape::Oblivious(oblivious(trees, splits, dimension, leaf_values.len())?),
             Trees::NonSymmetric(trees) => {
-                let last_leaf = leaf_values.len().checked_sub(dimension).ok_or_else(|| invalid("there are no leaves"))?;
+                let last_leaf =
+                    leaf_values.len().checked_sub(dimension).ok_or_else(|| invalid("there are no leaves"))?;
                 let tree = |nodes: &Vec<Node>| node_tree(nodes, splits, last_leaf);
                 Shape::NonSymmetric(trees.iter().map(tree).collect::<Result<_, _>>()?)
             }
@@ -138,7 +139,12 @@ impl Forest {
     }
 }
 
-fn oblivious(trees: &[Vec<usize>], splits: &[Test], dimension: usize, values: usize) -> Result<Vec<ObliviousTree>, Fault> {
+fn oblivious(
+    trees: &[Vec<usize>],
+    splits: &[Test],
+    dimension: usize,
+    values: usize,
+) -> Result<Vec<ObliviousTree>, Fault> {
     let mut leaves = 0_usize;
     let laid_out = trees.iter().enumerate().map(|(number, tree)| {
         if tree.len() > MAX_DEPTH {

@@ -155,7 +155,10 @@ mod tests {
         ("BXAhcMNWcyTLvJrG", 1856153559),
         ("pctaegMIcmAsNqjSc", 3432789261),
         ("mKßyThuJkuUFlIzDmAJKxgUdMESmkGQkhgJIhyJGuzreErRuoqhnhExBjqxRlqKXGm", 2033060800),
-        ("eT東NnmDpwVvFxkuOnhMbyc東xIy東QUcGhniZRTFWDdsEvpsZxZwgqKemUwjßPwTsmLChqdsreZChREIqOESSYuCtxBßyxXQjCtsoOkozTéhQOuBtfphFkhhZGBE", 3394586322),
+        (
+            "eT東NnmDpwVvFxkuOnhMbyc東xIy東QUcGhniZRTFWDdsEvpsZxZwgqKemUwjßPwTsmLChqdsreZChREIqOESSYuCtxBßyxXQjCtsoOkozTéhQOuBtfphFkhhZGBE",
+            3394586322,
+        ),
     ];
 
     #[test]

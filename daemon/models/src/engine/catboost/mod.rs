@@ -97,10 +97,6 @@ impl Scorer for CatBoost {
     }
 
     fn summary(&self) -> Summary {
-        Summary {
-            trees: self.built.forest.trees(),
-            kernels: String::new(),
-            memory_bytes: self.built.memory_bytes(),
-        }
+        Summary { trees: self.built.forest.trees(), kernels: String::new(), memory_bytes: self.built.memory_bytes() }
     }
 }
