@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use super::lightgbm_estimator;
 use crate::{
     LoadError, MlModel, Scorer,
-    engine::lightgbm::{LightGbm, scorer::Estimator, text},
+    engine::lightgbm::{Booster, Estimator, LightGbm, text},
     mlmodel,
     model::LoadOptions,
     signature::{ColumnSpec, DataType, Schema},
@@ -14,19 +15,37 @@ use crate::{
 pub(super) const NAME: &str = "lightgbm";
 
 /// Larger than any model that could be served: 1 GiB of text is about 40,000 trees of 255 leaves.
-const MAX_MODEL_BYTES: u64 = 1 << 30;
+pub(super) const MAX_MODEL_BYTES: u64 = 1 << 30;
 
 /// What `log_model` calls the file where `MLmodel` does not say.
 const DEFAULT_FILE: &str = "model.lgb";
 
 pub(super) fn load(dir: &Path, mlmodel: &MlModel, options: &LoadOptions) -> Result<Box<dyn Scorer>, LoadError> {
-    let _ = options;
     let named = mlmodel.flavor_key(NAME, "data").unwrap_or(DEFAULT_FILE);
     let bytes = mlmodel::read_bounded(&mlmodel::resolve(dir, named)?, MAX_MODEL_BYTES)?;
-    let text = std::str::from_utf8(&bytes)
+    let (booster, estimator) = if bytes.starts_with(b"tree") {
+        (read_text(named, &bytes)?, Estimator::Booster)
+    } else {
+        lightgbm_estimator::read(named, &bytes)?
+    };
+    scorer(booster, estimator, mlmodel, options)
+}
+
+/// The scorer of a model that has been read.
+pub(super) fn scorer(
+    booster: Booster,
+    estimator: Estimator,
+    mlmodel: &MlModel,
+    options: &LoadOptions,
+) -> Result<Box<dyn Scorer>, LoadError> {
+    let _ = options;
+    Ok(Box::new(LightGbm::new(booster, estimator, &text_columns(mlmodel))?))
+}
+
+fn read_text(named: &str, bytes: &[u8]) -> Result<Booster, LoadError> {
+    let text = std::str::from_utf8(bytes)
         .map_err(|error| LoadError::invalid(named, format!("not UTF-8 at byte {}", error.valid_up_to())))?;
-    let booster = text::parse(named, text)?;
-    Ok(Box::new(LightGbm::new(booster, Estimator::Booster, &text_columns(mlmodel))?))
+    text::parse(named, text)
 }
 
 /// Places of the signature's string columns.

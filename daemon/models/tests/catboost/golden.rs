@@ -6,14 +6,16 @@ use crate::support::{check, fixtures};
 
 #[test]
 fn answers_equal_pythons_to_the_bit() {
-    for fixture in fixtures().iter().filter(|fixture| fixture.support == "yes" && fixture.name != "cb_json_format") {
+    for fixture in fixtures().iter().filter(|fixture| fixture.support == "yes") {
         let model = Model::load(&fixture.dir, &LoadOptions::default());
         let model = model.unwrap_or_else(|error| panic!("{}: {error}", fixture.name));
         let golden = &fixture.golden;
         check(fixture, &model, Method::Predict, &golden["predictions"], &golden["kind"]);
         for (method, key) in [(Method::RawScore, "raw"), (Method::PredictProba, "predict_proba")] {
             let extra = &golden["extras"][key];
-            if !extra["values"].is_null() {
+            // These were recorded before the model was saved, and JSON does not keep every bit.
+            let was_saved_exactly = model.mlmodel().flavor_key("catboost", "save_format") != Some("json");
+            if was_saved_exactly && !extra["values"].is_null() {
                 check(fixture, &model, method, &extra["values"], &extra["kind"]);
             }
         }

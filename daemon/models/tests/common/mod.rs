@@ -1,6 +1,7 @@
 //! What the tests share: where the recorded fixtures are, and how a golden file becomes a frame.
 
 #![allow(clippy::print_stderr, reason = "a skipped test says so")]
+#![allow(dead_code, reason = "every test file uses a part of it")]
 
 use std::path::{Path, PathBuf};
 

@@ -1,6 +1,6 @@
 //! CatBoost models, read and evaluated without CatBoost: the same bits for the same row.
 //!
-//! * [`cbm`] (with [`wire`]): the save format, into the plain lists of [`file`].
+//! * [`cbm`] (with [`wire`]) and [`json`] (with [`number`]): the two save formats, into the plain lists of [`file`].
 //! * [`build`]: checks those lists and lays them out for scoring.
 //! * [`columns`] (with [`ctr`]): a row becomes one byte per column. [`hash`]: a category becomes a number.
 //! * [`forest`]: the bytes become sums of leaves.
@@ -19,7 +19,9 @@ mod fast_exp;
 mod file;
 mod forest;
 mod hash;
+mod json;
 mod meta;
+mod number;
 mod wire;
 
 pub use answer::ModelType;
@@ -47,7 +49,7 @@ impl CatBoost {
     /// [`LoadError::Invalid`] for a damaged file, [`LoadError::Unsupported`] for what is not served.
     pub fn read(name: &str, bytes: &[u8], model_type: ModelType) -> Result<Self, LoadError> {
         let read = || {
-            let file = cbm::read(bytes)?;
+            let file = if bytes.starts_with(cbm::MAGIC) { cbm::read(bytes)? } else { json::read(bytes)? };
             let meta = meta::Meta::read(&file.info)?;
             let (built, features) = build::build(file, bytes.len())?;
             let answers = Answers::new(model_type, &meta, built.forest.dimension())?;

@@ -80,4 +80,9 @@ impl Booster {
     pub fn iterations(&self) -> usize {
         self.trees.len() / self.outputs
     }
+
+    /// Leaves later iterations out, as `Booster.predict` does when there is a best iteration.
+    pub fn keep_iterations(&mut self, iterations: usize) {
+        self.trees.truncate(iterations.saturating_mul(self.outputs));
+    }
 }

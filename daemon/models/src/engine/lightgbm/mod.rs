@@ -6,10 +6,11 @@
 
 pub mod booster;
 pub mod categories;
+mod contributions;
 pub mod objective;
 pub mod scorer;
 pub mod text;
 mod tree_text;
 
 pub use booster::{Booster, LeafModel, LinearLeaf, ScoredTree};
-pub use scorer::LightGbm;
+pub use scorer::{Estimator, LightGbm};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{booster::Booster, objective::Objective};
+use super::{booster::Booster, contributions, objective::Objective};
 use crate::{
     Feature, FeatureKind, Frame, LoadError, Method, Output, ScoreError, Scorer, Shape, Summary, Values,
     engine::{Labels, forest::is_zero},
@@ -133,6 +133,22 @@ impl LightGbm {
             out.extend(trees.iter().map(|tree| f64::from(tree.tree.leaf(&row))));
         }
     }
+
+    fn contributions(&self, frame: &Frame, out: &mut Vec<f64>) {
+        let width = self.features.len() + 1;
+        out.clear();
+        out.resize(frame.rows() * width * self.booster.outputs, 0.0);
+        let mut row = vec![0.0; frame.cols()];
+        let mut path = Vec::new();
+        for (index, phis) in out.chunks_exact_mut(width * self.booster.outputs).enumerate() {
+            clean(frame.row(index), &mut row);
+            for iteration in self.booster.trees.chunks_exact(self.booster.outputs) {
+                for (phi, tree) in phis.chunks_exact_mut(width).zip(iteration) {
+                    contributions::add(tree, &row, phi, &mut path);
+                }
+            }
+        }
+    }
 }
 
 impl Scorer for LightGbm {
@@ -162,7 +178,7 @@ impl Scorer for LightGbm {
             Method::PredictProba => self.probabilities(frame, out),
             Method::RawScore => self.raw_scores(frame, out),
             Method::LeafIndex => self.leaf_indices(frame, out),
-            Method::Contributions => out.clear(),
+            Method::Contributions => self.contributions(frame, out),
         }
         Ok(())
     }
@@ -180,8 +196,11 @@ impl Outputs {
             predict: scores.clone(),
             predict_proba: probability_shape(booster).map(|shape| Output { shape, values: Values::Float }),
             raw_score: scores.clone(),
-            leaf_index: Output { shape: shape(trees), values: Values::Int },
-            contributions: None,
+            leaf_index: Output { shape: Shape::Matrix(trees), values: Values::Int },
+            contributions: contributions::available(booster).then(|| Output {
+                shape: Shape::Matrix((booster.feature_names.len() + 1) * booster.outputs),
+                values: Values::Float,
+            }),
         };
         match estimator {
             Estimator::Booster => {}
