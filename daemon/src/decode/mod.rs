@@ -16,6 +16,8 @@ mod enforce;
 mod error;
 mod fast;
 mod inputs;
+#[cfg(test)]
+mod matrix_test;
 mod params;
 mod plan;
 mod python;

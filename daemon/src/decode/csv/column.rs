@@ -7,14 +7,17 @@ use super::{
     tokens::Tokens,
 };
 use crate::decode::{
-    python::{Value, number::float_of_text},
+    python::{
+        Value,
+        number::{float_of_text, int_of_text},
+    },
     table::{Data, unsigned},
 };
 
 /// The words that `read_csv` takes for missing.
 const MISSING: [&str; 19] = [
-    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA", "NULL",
-    "NaN", "None", "n/a", "nan", "null",
+    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA",
+    "NULL", "NaN", "None", "n/a", "nan", "null",
 ];
 
 /// Longest of [`MISSING`].
@@ -85,14 +88,14 @@ fn boolean(text: &str) -> Option<bool> {
 pub(super) fn convert(cells: &Cells<'_>, kind: Option<&DataType>, place: usize) -> Result<Data, String> {
     match kind {
         None => Ok(infer(cells)),
-        Some(DataType::Double) => doubles(cells).map(Data::Float),
+        Some(DataType::Double) => doubles(cells, place, "float64").map(Data::Float),
         Some(DataType::Float) => {
-            Ok(Data::Single(doubles(cells)?.into_iter().map(|value| value as f32).collect()))
+            Ok(Data::Single(doubles(cells, place, "float32")?.into_iter().map(|value| value as f32).collect()))
         }
-        Some(DataType::Long) => longs(cells, place).map(Data::Int),
+        Some(DataType::Long) => longs(cells, place, "int64").map(Data::Int),
         Some(DataType::Integer) => {
             let narrow = |value| i32::try_from(value).map_err(|_| not_safe("int32", "int64", place));
-            longs(cells, place)?.into_iter().map(narrow).collect::<Result<_, _>>().map(Data::Int32)
+            longs(cells, place, "int32")?.into_iter().map(narrow).collect::<Result<_, _>>().map(Data::Int32)
         }
         Some(DataType::Boolean) => bools(cells, place).map(Data::Bool),
         Some(DataType::Datetime) => Ok(Data::Opaque("datetime64[ns]", cells.tokens.rows())),
@@ -104,7 +107,7 @@ fn not_safe(wanted: &str, got: &str, place: usize) -> String {
     format!("cannot safely convert passed user dtype of {wanted} for {got} dtyped data in column {place}")
 }
 
-fn doubles(cells: &Cells<'_>) -> Result<Vec<f64>, String> {
+fn doubles(cells: &Cells<'_>, place: usize, dtype: &str) -> Result<Vec<f64>, String> {
     if let Some(values) = cells.floats() {
         return Ok(values);
     }
@@ -113,21 +116,17 @@ fn doubles(cells: &Cells<'_>) -> Result<Vec<f64>, String> {
     }
     // Not even Python's own float() would change the outcome: pandas refuses both.
     let python = cells.present().flatten().all(|text| float_of_text(text).is_some());
-    Err(if python {
-        "cannot safely convert passed user dtype of float64 for object dtyped data".into()
-    } else {
-        "could not convert string to float".into()
-    })
+    Err(if python { not_safe(dtype, "object", place) } else { "could not convert string to float".into() })
 }
 
-fn longs(cells: &Cells<'_>, place: usize) -> Result<Vec<i64>, String> {
+fn longs(cells: &Cells<'_>, place: usize, dtype: &str) -> Result<Vec<i64>, String> {
     let wholes: Option<Vec<Option<Whole>>> =
         cells.present().map(|text| text.map_or(Some(None), |text| whole(text).map(Some))).collect();
     if let Some(wholes) = wholes {
         let signed = |whole: Option<Whole>| match whole {
             None => Err(format!("Integer column has NA values in column {place}")),
             Some(Whole::Signed(value)) => Ok(value),
-            Some(Whole::Unsigned(_)) => Err(not_safe("int64", "uint64", place)),
+            Some(Whole::Unsigned(_)) => Err(not_safe(dtype, "uint64", place)),
             Some(Whole::Overflow) => Err("Overflow".into()),
         };
         return wholes.into_iter().map(signed).collect();
@@ -137,13 +136,14 @@ fn longs(cells: &Cells<'_>, place: usize) -> Result<Vec<i64>, String> {
         if values.iter().all(|&value| fits(value)) {
             return Ok(values.into_iter().map(|value| value as i64).collect());
         }
-        return Err(not_safe("int64", "float64", place));
+        return Err(not_safe(dtype, "float64", place));
     }
     let bools = cells.bools().and_then(|values| values.into_iter().collect::<Option<Vec<bool>>>());
-    bools.map_or_else(
-        || Err("invalid literal for int() with base 10".into()),
-        |values| Ok(values.into_iter().map(i64::from).collect()),
-    )
+    if let Some(values) = bools {
+        return Ok(values.into_iter().map(i64::from).collect());
+    }
+    let python = cells.present().flatten().all(|text| int_of_text(text).is_some());
+    Err(if python { not_safe(dtype, "object", place) } else { "invalid literal for int() with base 10".into() })
 }
 
 fn bools(cells: &Cells<'_>, place: usize) -> Result<Vec<bool>, String> {
@@ -155,7 +155,8 @@ fn bools(cells: &Cells<'_>, place: usize) -> Result<Vec<bool>, String> {
     if !values.is_empty() && values.iter().all(|&value| value == 0.0 || value == 1.0) {
         return Ok(values.into_iter().map(|value| value != 0.0).collect());
     }
-    Err(not_safe("bool", "object", place))
+    let found = infer(cells);
+    Err(not_safe("bool", if matches!(found, Data::Text(_)) { "object" } else { found.dtype() }, place))
 }
 
 /// The dtype that pandas finds without being told.

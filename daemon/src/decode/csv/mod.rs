@@ -47,7 +47,7 @@ fn table(text: &str, plan: &Plan) -> Result<Table, String> {
     for (place, name) in names.into_iter().enumerate() {
         let kind = plan.csv_kind(&name, place);
         let cells = Cells::new(&tokens, place + leading);
-        columns.push(Column { data: column::convert(&cells, kind, place)?, label: Label::Text(name.into()) });
+        columns.push(Column { data: column::convert(&cells, kind, place + leading)?, label: Label::Text(name.into()) });
     }
     Ok(Table { columns, rows })
 }

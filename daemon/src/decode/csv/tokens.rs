@@ -114,10 +114,9 @@ impl Tokenizer {
             }
         }
         match state {
-            State::Quoted => Err(format!(
-                "Error tokenizing data. C error: EOF inside string starting at row {}",
-                self.line - 1
-            )),
+            State::Quoted => {
+                Err(format!("Error tokenizing data. C error: EOF inside string starting at row {}", self.line - 1))
+            }
             State::StartRecord | State::BlankLine => Ok(()),
             State::StartField | State::InField | State::QuoteInQuoted => {
                 self.end_field();

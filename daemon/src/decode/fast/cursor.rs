@@ -121,6 +121,8 @@ impl<'a> Cursor<'a> {
         if whole && !value.is_finite() || matches!(next(len), b'e' | b'E' | b'.') {
             return None;
         }
+        // Python's `-0` is the integer 0.
+        let value = if whole { value + 0.0 } else { value };
         self.at += len;
         Some((Number { value, whole }, &rest[..len]))
     }

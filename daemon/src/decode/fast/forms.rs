@@ -225,13 +225,13 @@ pub(super) fn inputs(plan: &NamedPlan, cursor: &mut Cursor<'_>, frame: &mut Fram
     }
 }
 
-/// `dataframe_split` for columns by position.
-pub(super) fn positional_split(plan: &PositionalPlan, cursor: &mut Cursor<'_>, frame: &mut Frame) -> Option<()> {
+/// `dataframe_split` for columns by position; whether the columns are listed.
+pub(super) fn positional_split(plan: &PositionalPlan, cursor: &mut Cursor<'_>, frame: &mut Frame) -> Option<bool> {
     let fields = split_fields(cursor, |cursor, field| match field {
         Field::Columns => (index(cursor)? == plan.width).then_some(()),
         Field::Data => matrix(plan, cursor, frame).map(|_| ()),
     })?;
-    (fields.data && fields.index.is_none_or(|len| len == frame.rows())).then_some(())
+    (fields.data && fields.index.is_none_or(|len| len == frame.rows())).then_some(fields.columns)
 }
 
 /// `[[1, …], …]`.

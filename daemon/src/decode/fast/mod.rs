@@ -125,22 +125,47 @@ pub(crate) fn read(plan: &Plan, body: &[u8], frame: &mut Frame) -> Option<Reques
     // Bytes that are no UTF-8 are an error, and those of other encodings never start like this.
     let body = std::str::from_utf8(body).ok()?.as_bytes();
     let mut cursor = Cursor::new(body);
-    cursor.expect(b'{')?;
-    let field = cursor.plain_text()?;
-    cursor.expect(b':')?;
     frame.reset(plan.features.len());
-    match (fast, field) {
-        (FastPlan::Named(plan), b"dataframe_split") => forms::split(plan, &mut cursor, frame)?,
-        (FastPlan::Named(plan), b"dataframe_records") => forms::records(plan, &mut cursor, frame)?,
-        (FastPlan::Named(plan), b"instances") => forms::records(plan, &mut cursor, frame)?,
-        (FastPlan::Named(plan), b"inputs") => forms::inputs(plan, &mut cursor, frame)?,
-        (FastPlan::Positional(plan), b"dataframe_split") => forms::positional_split(plan, &mut cursor, frame)?,
-        (FastPlan::Positional(plan), b"inputs" | b"instances") => forms::array(plan, &mut cursor, frame)?,
-        _ => return None,
-    }
-    // Further fields (parameters, other formats) are the exact path's.
-    cursor.expect(b'}')?;
+    let style = if cursor.peek() == b'[' {
+        let FastPlan::Named(plan) = fast else { return None };
+        forms::records(plan, &mut cursor, frame)?;
+        Style::Bare
+    } else {
+        cursor.expect(b'{')?;
+        let field = cursor.plain_text()?;
+        if matches!(field, b"columns" | b"index") {
+            // The form of 1.x is the value of `dataframe_split`.
+            cursor = Cursor::new(body);
+            table(fast, &mut cursor, frame)?;
+            Style::Bare
+        } else {
+            cursor.expect(b':')?;
+            field_value(fast, field, &mut cursor, frame)?;
+            // Further fields (parameters, other formats) are the exact path's.
+            cursor.expect(b'}')?;
+            Style::Wrapped
+        }
+    };
     cursor.end()?;
     let rows = frame.rows();
-    (rows > 0).then_some(Request { rows, method: Method::Predict, style: Style::Wrapped, single: false })
+    (rows > 0).then_some(Request { rows, method: Method::Predict, style, single: false })
+}
+
+fn field_value(fast: &FastPlan, field: &[u8], cursor: &mut Cursor<'_>, frame: &mut Frame) -> Option<()> {
+    match (fast, field) {
+        (FastPlan::Positional(plan), b"dataframe_split") => forms::positional_split(plan, cursor, frame).map(|_| ()),
+        (_, b"dataframe_split") => table(fast, cursor, frame),
+        (FastPlan::Named(plan), b"dataframe_records" | b"instances") => forms::records(plan, cursor, frame),
+        (FastPlan::Named(plan), b"inputs") => forms::inputs(plan, cursor, frame),
+        (FastPlan::Positional(plan), b"inputs" | b"instances") => forms::array(plan, cursor, frame),
+        _ => None,
+    }
+}
+
+/// A table whose columns are listed.
+fn table(fast: &FastPlan, cursor: &mut Cursor<'_>, frame: &mut Frame) -> Option<()> {
+    match fast {
+        FastPlan::Named(plan) => forms::split(plan, cursor, frame),
+        FastPlan::Positional(plan) => forms::positional_split(plan, cursor, frame)?.then_some(()),
+    }
 }
