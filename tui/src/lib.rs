@@ -1,1 +1,3 @@
-//! `yummy`
+//! `yummy-tui`: the dashboard, and the load engine headless.
+
+pub mod headless;
