@@ -42,6 +42,11 @@ pub(crate) fn view(app: &App, frame: &mut Frame<'_>) {
     }
 }
 
+/// Whether nothing was heard from a daemon yet.
+fn waiting(app: &App) -> bool {
+    app.live.frame.is_none() && app.live.catalog.is_none()
+}
+
 fn draw(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
     let [top, body, bottom] = area.layout(&Layout::vertical([
         Constraint::Length(1),
@@ -49,9 +54,8 @@ fn draw(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
         Constraint::Length(u16::from(area.height > 2)),
     ]));
     header::draw(app, top, canvas);
-    let waiting = app.live.frame.is_none() && app.live.catalog.is_none();
     match app.screen {
-        _ if waiting && app.screen != Screen::Events => welcome::draw(app, body, canvas),
+        _ if waiting(app) && app.screen != Screen::Events => welcome::draw(app, body, canvas),
         Screen::Overview => overview::draw(app, body, canvas),
         Screen::Models if app.try_row.is_some() => try_row::draw(app, body, canvas),
         Screen::Models => models::draw(app, body, canvas),

@@ -149,11 +149,11 @@ impl Drop for Worker {
     }
 }
 
-/// Plays the canned daemon: two minutes of past at once, then a frame a second.
+/// Plays the canned daemon: ten minutes of past at once, then a frame a second.
 async fn run_demo(messages: mpsc::Sender<Msg>, load: Arc<std::sync::atomic::AtomicU64>) {
     let begin = now_ms();
     let _ = messages.send(Msg::Feed(Feed::Connected("demo".into()))).await;
-    for ago in (1..=120).rev() {
+    for ago in (1..=600).rev() {
         let frame = demo::frame(begin - ago * 1000, 0.0);
         let _ = messages.send(Msg::Feed(Feed::Frame(Box::new(frame)))).await;
     }

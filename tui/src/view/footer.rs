@@ -33,6 +33,8 @@ pub(super) fn draw(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
         canvas.text(area, x + 1, 0, &text, ratatui::style::Style::new());
     } else if app.screen == Screen::Models && app.try_row.is_some() {
         hints(area, canvas, &[("Enter", "send"), ("Alt-Enter", "new line"), ("Esc", "back")]);
+    } else if super::waiting(app) {
+        waiting_keys(area, canvas);
     } else {
         keys(app, area, canvas);
     }
@@ -75,10 +77,20 @@ fn keys(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
             _ => (b.shown, b.word),
         })
         .collect();
-    hints(area, canvas, &all);
+    // Whatever else fits, how to get help and how to leave is always told.
+    let (last, own): (Vec<_>, Vec<_>) = all.into_iter().partition(|(key, _)| matches!(*key, "?" | "q"));
+    let reserved: u16 = last.iter().map(|(key, word)| width(key) + width(word) + 3).sum();
+    let x = hints(Rect { width: area.width.saturating_sub(reserved), ..area }, canvas, &own);
+    hints(Rect { x: area.x + x, width: area.width - x, ..area }, canvas, &last);
 }
 
-fn hints(area: Rect, canvas: &mut Canvas<'_>, all: &[(&str, &str)]) {
+/// The keys before anything was heard from a daemon.
+fn waiting_keys(area: Rect, canvas: &mut Canvas<'_>) {
+    hints(area, canvas, &[("R", "reconnect now"), ("D", "demo data"), ("?", "help"), ("q", "quit")]);
+}
+
+/// Writes keys with their words, as many as fit; returns where the next one would stand.
+fn hints(area: Rect, canvas: &mut Canvas<'_>, all: &[(&str, &str)]) -> u16 {
     let (strong, dim) = (canvas.strong(), canvas.dim());
     let mut x = 1;
     for (key, word) in all {
@@ -89,4 +101,5 @@ fn hints(area: Rect, canvas: &mut Canvas<'_>, all: &[(&str, &str)]) {
         canvas.texts(area, x, 0, &[(key, strong), (" ", dim), (word, dim)]);
         x += wide + 2;
     }
+    x.saturating_sub(1).min(area.width)
 }

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Columns kept for address and connection state, so that the tabs stay where they are.
-const STATE: u16 = 34;
+const STATE: u16 = 42;
 
 /// Draws the line.
 pub(super) fn draw(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
@@ -18,7 +18,7 @@ pub(super) fn draw(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
     let mut x = canvas.text(area, 0, 0, " yummy  ", accent);
     let (state, tone) = state(app);
     let state_style = canvas.tone(tone);
-    let room = state_width(area.width).saturating_sub(x + 1 + width(&state)).max(4);
+    let room = STATE.saturating_sub(x + 1 + width(&state)).max(4);
     let address = clip(app.address(), usize::from(room));
     x += canvas.texts(area, x, 0, &[(&address, dim), (" ", dim), (&state, state_style)]);
     for (screen, at, label) in tabs(app) {
@@ -32,11 +32,6 @@ pub(super) fn draw(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
         let inset = Rect { width: area.width - 1, ..area };
         canvas.text_right(inset, 0, &flag, style);
     }
-}
-
-/// Columns of the left part.
-fn state_width(room: u16) -> u16 {
-    if room >= 100 { STATE + 6 } else { STATE }
 }
 
 /// The connection in a few words.
@@ -72,7 +67,7 @@ fn flag(app: &App) -> (String, Tone) {
 /// The tabs with their places: whole names, two letters or the digit alone, as there is room; none on a narrow line.
 fn tabs(app: &App) -> Vec<(Screen, u16, String)> {
     let room = app.size.0;
-    let from = state_width(room);
+    let from = STATE;
     let label = |digits: usize, letters: usize, screen: Screen| {
         let title: String = screen.title().chars().take(letters).collect();
         let digit = if digits > 0 { (screen as usize + 1).to_string() } else { String::new() };

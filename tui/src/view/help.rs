@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Width of the text at most: longer lines are hard to read.
-const WIDE: u16 = 92;
+const WIDE: u16 = 108;
 
 /// Marks, as glyph and meaning.
 const MARKS: [(&str, &str); 6] = [
@@ -67,7 +67,7 @@ fn lines(app: &App, canvas: &Canvas<'_>, wide: u16) -> Vec<Line> {
         }
         lines.push(vec![(text.to_owned(), accent)]);
     };
-    let two = wide >= 80;
+    let two = wide >= 100;
     for (scope, title) in [(Scope::On(app.screen), app.screen.title()), (Scope::Anywhere, "Anywhere")] {
         heading(&mut lines, title);
         let rows: Vec<_> = keys::on(app.screen).filter(|b| b.scope == scope).collect();
@@ -76,7 +76,7 @@ fn lines(app: &App, canvas: &Canvas<'_>, wide: u16) -> Vec<Line> {
             let mut line = Vec::new();
             for row in [rows.get(at), rows.get(at + column).filter(|_| two)].into_iter().flatten() {
                 line.push((format!("{:<8}", row.shown), strong));
-                let help = if two { format!("{:<38}", crate::format::clip(row.help, 37)) } else { row.help.to_owned() };
+                let help = if two { format!("{:<46}", crate::format::clip(row.help, 45)) } else { row.help.to_owned() };
                 line.push((help, plain));
             }
             lines.push(line);

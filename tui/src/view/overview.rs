@@ -138,7 +138,7 @@ const MODELS: [Column; 9] = [
     Column::text("model", 10, 0),
     Column::word("version", 7, 1),
     Column::word("flavor", 8, 6),
-    Column::word("state", 14, 2),
+    Column::text("state", 13, 2),
     Column::number("req/s", 6, 3),
     Column::number("p50 ms", 6, 5),
     Column::number("p99 ms", 6, 4),

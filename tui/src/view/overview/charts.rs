@@ -19,6 +19,9 @@ use crate::{
     theme::Tone,
 };
 
+/// Errors a second that fill the bars at least: one error must not look like a wall.
+const LEAST_ERRORS: f64 = 10.0;
+
 /// Which series is shown, and its name in titles.
 fn series(app: &App) -> (Option<&History>, String) {
     let data = app.shown();
@@ -130,7 +133,7 @@ pub(super) fn sparks(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
     spark(canvas, areas[2], &rss_title, &trend(history, app), &rss, nice_ceiling(largest(&rss)), Tone::P50);
     if four {
         let title = format!("errors/s {}", now(last.map(|p| p.errors), count, 4));
-        let top = nice_ceiling(largest(&errors)).max(1.0);
+        let top = nice_ceiling(largest(&errors)).max(LEAST_ERRORS);
         spark(canvas, areas[3], &title, "", &errors, top, Tone::Bad);
     }
 }

@@ -19,8 +19,8 @@ use crate::{
     theme::Tone,
 };
 
-/// Columns of the gauge.
-const GAUGE: u16 = 20;
+/// Columns of the gauge at most.
+const GAUGE: u16 = 24;
 
 /// Draws the panel, or only its line where it has no frame.
 pub(super) fn draw(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
@@ -66,12 +66,13 @@ fn running(run: &Run, area: Rect, canvas: &mut Canvas<'_>) {
     let progress = &run.progress;
     let (load, strong, dim) = (canvas.tone(Tone::Load), canvas.strong(), canvas.dim());
     let mut x = 0;
-    if area.width >= 60
+    let wide = GAUGE.min(area.width.saturating_sub(72));
+    if wide >= 4
         && let Some(total) = progress.total_s
     {
         let share = if total > 0.0 { progress.elapsed_s / total } else { 1.0 };
-        gauge(canvas, Rect { width: GAUGE.min(area.width), ..area }, share, load);
-        x = GAUGE + 2;
+        gauge(canvas, Rect { width: wide, ..area }, share, load);
+        x = wide + 2;
     }
     let time = match progress.total_s {
         Some(total) => format!("{:>4.1} of {total:.0} s", progress.elapsed_s),
