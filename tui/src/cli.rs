@@ -57,7 +57,6 @@ fn dashboard(cli: &Cli) -> ExitCode {
         ascii: cli.ascii,
         palette: if no_color { Palette::Off } else { cli.palette },
         utc_offset_s: terminal::utc_offset_s(),
-        export_dir: String::new(),
     };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,

@@ -6,6 +6,8 @@ mod profile;
 
 pub(crate) use frames::{catalog, frame};
 pub(crate) use load::run_load;
+#[cfg(test)]
+pub(crate) use load::{search_report, trials};
 pub(crate) use profile::folded;
 
 use crate::app::try_row::Answer;

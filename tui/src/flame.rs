@@ -5,6 +5,6 @@ mod layout;
 mod svg;
 mod tree;
 
-pub(crate) use layout::{Placed, place};
+pub(crate) use layout::place;
 pub(crate) use svg::svg;
-pub(crate) use tree::{Function, Node, Tree, functions};
+pub(crate) use tree::{Function, Tree, functions};

@@ -24,4 +24,7 @@ mod terminal;
 mod theme;
 mod view;
 
+#[cfg(test)]
+mod tests;
+
 pub use cli::run_cli;

@@ -34,11 +34,16 @@ struct Canvas<'a> {
 
 /// Draws the state. Any size is fine, down to one cell.
 pub(crate) fn view(app: &App, frame: &mut Frame<'_>) {
-    let area = frame.area();
-    let mut canvas = Canvas { buf: frame.buffer_mut(), theme: Theme::new(app.options.palette), ascii: app.options.ascii };
+    draw_into(app, frame.buffer_mut());
+}
+
+/// Draws the state into a buffer of any size.
+pub(crate) fn draw_into(app: &App, buf: &mut Buffer) {
+    let area = buf.area;
+    let mut canvas = Canvas { buf, theme: Theme::new(app.options.palette), ascii: app.options.ascii };
     draw(app, area, &mut canvas);
     if app.options.ascii {
-        to_ascii(frame.buffer_mut());
+        to_ascii(canvas.buf);
     }
 }
 

@@ -214,8 +214,6 @@ pub(crate) struct Options {
     pub(crate) palette: Palette,
     /// Seconds that local time is ahead of UTC.
     pub(crate) utc_offset_s: i32,
-    /// Where the log of the dashboard is written, for the help text.
-    pub(crate) export_dir: String,
 }
 
 /// Windows of the charts, seconds.

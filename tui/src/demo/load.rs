@@ -73,7 +73,7 @@ fn progress(plan: &LoadPlan, rate: f64, in_step_s: f64, elapsed_s: f64, trials: 
 }
 
 /// What one rate gives: latencies of a queue, whose length grows without end at 1600/s.
-pub(super) fn trial(rate: f64, seconds: f64, slo_ms: f64, stopped: bool) -> Trial {
+fn trial(rate: f64, seconds: f64, slo_ms: f64, stopped: bool) -> Trial {
     let busy = (rate / 1600.0).min(0.998);
     let p99 = 2.2 + 0.9 / (1.0 - busy) * (1.0 + busy * busy * 2.0) * 0.36 + if rate > 1500.0 { 30.0 } else { 0.0 };
     let response = LoadQuantiles { p50: p99 * 0.3, p90: p99 * 0.6, p99, p99_9: p99 * 1.6, max: p99 * 2.5, mean: p99 * 0.35 };
@@ -99,7 +99,7 @@ pub(super) fn trial(rate: f64, seconds: f64, slo_ms: f64, stopped: bool) -> Tria
     }
 }
 
-pub(super) fn report(plan: &LoadPlan, trials: Vec<Trial>) -> LoadReport {
+fn report(plan: &LoadPlan, trials: Vec<Trial>) -> LoadReport {
     let whole = plan.scenario == "find" && trials.len() == SEARCH.len();
     LoadReport {
         api: API_VERSION,
@@ -119,4 +119,16 @@ pub(super) fn report(plan: &LoadPlan, trials: Vec<Trial>) -> LoadReport {
         }),
         notes: vec!["co-located: generator and server share the cores, the number is a lower bound".into()],
     }
+}
+
+/// Trials at some rates.
+#[cfg(test)]
+pub(crate) fn trials(rates: &[f64], slo_ms: f64) -> Vec<Trial> {
+    rates.iter().map(|&rate| trial(rate, STEP_S, slo_ms, false)).collect()
+}
+
+/// The report of a whole search.
+#[cfg(test)]
+pub(crate) fn search_report(plan: &LoadPlan) -> LoadReport {
+    report(&LoadPlan { scenario: "find", ..plan.clone() }, trials(&SEARCH, plan.p99_ms))
 }

@@ -154,7 +154,9 @@ async fn run_demo(messages: mpsc::Sender<Msg>, load: Arc<std::sync::atomic::Atom
     let begin = now_ms();
     let _ = messages.send(Msg::Feed(Feed::Connected("demo".into()))).await;
     for ago in (1..=600).rev() {
-        let frame = demo::frame(begin - ago * 1000, 0.0);
+        let mut frame = demo::frame(begin - ago * 1000, 0.0);
+        // The events' times are told from the present.
+        frame.events.clear();
         let _ = messages.send(Msg::Feed(Feed::Frame(Box::new(frame)))).await;
     }
     let mut ticks = interval(Duration::from_secs(1));

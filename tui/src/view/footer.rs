@@ -70,7 +70,7 @@ fn keys(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
     let window = window.strip_suffix(" 00s").or(window.strip_suffix(" 00m")).unwrap_or(&window);
     let window = format!("window {window}");
     let all: Vec<_> = keys::on(app.screen)
-        .filter(|b| !b.word.is_empty())
+        .filter(|b| !b.word.is_empty() && applies(app.screen, b.action))
         .map(|b| match b.action {
             Action::Window => (b.shown, window.as_str()),
             Action::Filter if app.screen == Screen::Profile => (b.shown, "search"),
@@ -82,6 +82,16 @@ fn keys(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
     let reserved: u16 = last.iter().map(|(key, word)| width(key) + width(word) + 3).sum();
     let x = hints(Rect { width: area.width.saturating_sub(reserved), ..area }, canvas, &own);
     hints(Rect { x: area.x + x, width: area.width - x, ..area }, canvas, &last);
+}
+
+/// Whether a key that holds anywhere has anything to do on a screen.
+fn applies(screen: Screen, action: Action) -> bool {
+    match action {
+        Action::Window => matches!(screen, Screen::Overview | Screen::Models),
+        Action::Filter => screen != Screen::Load,
+        Action::Pause => screen != Screen::Load,
+        _ => true,
+    }
 }
 
 /// The keys before anything was heard from a daemon.

@@ -2,10 +2,7 @@
 
 mod curve;
 
-use ratatui::{
-    layout::{Constraint, Layout, Rect},
-    style::Style,
-};
+use ratatui::layout::{Constraint, Layout, Rect};
 use yummy_api::load::{LimitKind, LoadReport, Trial, Verdict};
 
 use super::{
@@ -241,10 +238,10 @@ const TRIALS: [Column; 8] = [
     Column::number("achieved", 8, 2),
     Column::number("p50 ms", 6, 4),
     Column::number("p99 ms", 6, 1),
-    Column::number("± %", 6, 5),
     Column::number("slow %", 6, 6),
     Column::number("errors", 6, 5),
     Column::text("verdict", 8, 3),
+    Column::number("± %", 6, 7),
 ];
 
 fn trial_table(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
@@ -256,7 +253,9 @@ fn trial_table(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
     }
     let baseline = app.load.baseline_trials();
     let rows = trials.iter().rev().map(|trial| trial_cells(trial, baseline)).collect();
-    Table { columns: &TRIALS, rows, selected: None }.draw(canvas, area);
+    // The change stands last, so that without a baseline it is simply left away.
+    let columns = if baseline.is_empty() { &TRIALS[..TRIALS.len() - 1] } else { &TRIALS[..] };
+    Table { columns, rows, selected: None }.draw(canvas, area);
 }
 
 fn trial_cells(trial: &Trial, baseline: &[Trial]) -> Vec<Cell> {
@@ -284,9 +283,9 @@ fn trial_cells(trial: &Trial, baseline: &[Trial]) -> Vec<Cell> {
         Cell::plain(count(trial.achieved)),
         Cell::plain(or_unknown(trial.response_ms.map(|q| q.p50), ms)),
         Cell::plain(or_unknown(p99, ms)),
-        Cell::new(change.map_or_else(String::new, |c| format!("{c:+.0}")), change_tone),
         Cell::plain(or_unknown(trial.slow_share, percent)),
         Cell::new(errors.to_string(), if errors > 0 { Tone::Warn } else { Tone::Dim }),
         Cell::new(verdict(trial), tone),
+        Cell::new(change.map_or_else(String::new, |c| format!("{c:+.0}")), change_tone),
     ]
 }

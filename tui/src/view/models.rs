@@ -32,7 +32,7 @@ pub(super) fn draw(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
     let list = rows::shown(app);
     let selected = rows::selected_index(app, &list);
     let [left, right] = if area.width >= SIDE_BY_SIDE {
-        area.layout(&Layout::horizontal([Constraint::Fill(5), Constraint::Fill(4)]))
+        area.layout(&Layout::horizontal([Constraint::Fill(4), Constraint::Fill(3)]))
     } else {
         let rows = (list.len() as u16 + 3).min(area.height / 2).max(3);
         area.layout(&Layout::vertical([Constraint::Length(rows), Constraint::Fill(1)]))

@@ -84,6 +84,7 @@ impl Table<'_> {
             let y = y as u16;
             let styles: Vec<_> = row.iter().map(|cell| canvas.tone(cell.tone)).collect();
             self.line(canvas, body, y, &widths, |at| (row[at].text.as_str(), styles[at]));
+            debug_assert!(row.len() >= self.columns.len());
             if self.selected == Some(index) {
                 let line = Rect { y: body.y + y, height: 1, ..body };
                 canvas.buf.set_style(line, canvas.theme.selected());
