@@ -4,7 +4,12 @@ use std::{io::Write as _, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
-use crate::{app::Options, runtime, terminal, theme::Palette};
+use crate::{
+    app::Options,
+    headless::{self, LoadArgs},
+    runtime, terminal,
+    theme::Palette,
+};
 
 /// Exit code of wrong usage or configuration.
 const USAGE: u8 = 1;
@@ -34,13 +39,16 @@ struct Cli {
 
 /// Commands besides the dashboard.
 #[derive(Debug, Subcommand)]
-enum What {}
+enum What {
+    /// Load a scoring server, and say what it can do
+    Load(Box<LoadArgs>),
+}
 
 /// Parses the command line and does what it says.
 pub fn run_cli() -> ExitCode {
     let cli = Cli::parse();
-    match cli.command {
-        Some(what) => match what {},
+    match &cli.command {
+        Some(What::Load(args)) => headless::run(args),
         None => dashboard(&cli),
     }
 }

@@ -8,6 +8,7 @@
 //! * `client`: HTTP/1.1 to the daemon: the live stream with its reconnects, and single requests.
 //! * `runtime`: the only place that knows terminal, clock, sockets and files; turns `Command`s into work and the
 //!   results back into `Msg`s, over bounded channels.
+//! * [`headless`]: `yummy-tui load`, the same engine without a screen.
 //! * `keys`: the one table that footer, help and docs are made from. `theme`: colours and glyphs.
 //!
 //! The dashboard learns everything over HTTP from public routes and knows nothing of `mlruns` or model files.
@@ -18,6 +19,7 @@ mod client;
 mod demo;
 mod flame;
 mod format;
+pub mod headless;
 mod keys;
 mod runtime;
 mod terminal;

@@ -123,6 +123,7 @@ fn windows(rps: f64, load_rps: f64, p50: f64, slow: f64, second: u64) -> Windows
             load_requests: (load_rps * seconds) as u64,
             client_errors: u64::from(second % 29 == 0 && rps > 400.0),
             server_errors: 0,
+            client_gone: 0,
             rows: requests,
             in_bytes: requests * 312,
             out_bytes: requests * 58,

@@ -83,6 +83,9 @@ fn trial(rate: f64, seconds: f64, slo_ms: f64, stopped: bool) -> Trial {
         false => Verdict::Fail("p99".into()),
     };
     Trial {
+        purpose: "measure".into(),
+        target: None,
+        rows_per_request: 1,
         offered: rate,
         sent: (rate * seconds) as u64,
         achieved: rate.min(1571.0),
@@ -96,6 +99,10 @@ fn trial(rate: f64, seconds: f64, slo_ms: f64, stopped: bool) -> Trial {
         cpu: TrialCpu { server: Some(rate / 1000.0), generator: Some(rate / 2600.0) },
         rss_bytes: Some(33_000_000),
         verdict,
+        waited_share: 0.0,
+        settle_ms: None,
+        marks: Vec::new(),
+        windows: Vec::new(),
     }
 }
 
@@ -104,6 +111,12 @@ fn report(plan: &LoadPlan, trials: Vec<Trial>) -> LoadReport {
     LoadReport {
         api: API_VERSION,
         scenario: plan.scenario.into(),
+        run_id: "demo".into(),
+        co_located: true,
+        connections: 16,
+        slo: None,
+        ceiling: None,
+        findings: Vec::new(),
         target: format!("{}{}", plan.url, plan.path),
         mode: Arrivals::Constant,
         seed: 1,
@@ -116,6 +129,11 @@ fn report(plan: &LoadPlan, trials: Vec<Trial>) -> LoadReport {
             confirmed: true,
             broke: Some("p99".into()),
             kind: LimitKind::Slo,
+            predictions_per_s: 1489.0,
+            efficient_rate: None,
+            above: None,
+            recovery_ms: None,
+            undecided: None,
         }),
         notes: vec!["co-located: generator and server share the cores, the number is a lower bound".into()],
     }

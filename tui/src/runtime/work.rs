@@ -81,7 +81,7 @@ impl Worker {
                 let url = app.serving_url();
                 self.reply(async move { Msg::Answer(try_row(url.trim_start_matches("http://"), &path, body).await) });
             }
-            Command::StartLoad(plan) => self.start_load(*plan, address),
+            Command::StartLoad(plan) => self.start_load(*plan),
             Command::StopLoad => self.stop_load.notify_one(),
             Command::Capture { seconds } if self.demo => {
                 let number = self.demo_captures;
@@ -125,7 +125,7 @@ impl Worker {
         });
     }
 
-    fn start_load(&mut self, plan: LoadPlan, address: String) {
+    fn start_load(&mut self, plan: LoadPlan) {
         // A stop of the run before must not stop this one.
         self.stop_load = Arc::default();
         let (messages, stop) = (self.messages.clone(), Arc::clone(&self.stop_load));
@@ -137,7 +137,7 @@ impl Worker {
                 load.store(0, std::sync::atomic::Ordering::Relaxed);
             });
         } else {
-            tokio::spawn(engine::run(plan, address, messages, stop));
+            tokio::spawn(engine::run(plan, messages, stop));
         }
     }
 }

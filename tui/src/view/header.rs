@@ -51,7 +51,7 @@ fn state(app: &App) -> (String, Tone) {
 fn flag(app: &App) -> (String, Tone) {
     if let Some(run) = &app.load.run {
         let word = if run.stopping { "stopping" } else { "Esc stops" };
-        return (format!("▶ {} {:.0} s  {word}", run.plan.scenario, run.progress.elapsed_s), Tone::Load);
+        return (format!("▶ {} {:>3.0} s  {word}", run.plan.scenario, run.progress.elapsed_s), Tone::Load);
     }
     if app.frozen.is_some() {
         return ("PAUSED  Space goes on".into(), Tone::Warn);

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     app::{
-        App,
+        App, Link,
         rows::{self, Row},
     },
     format::{UNKNOWN, clip, clock, count, megabytes, ms, or_unknown, percent},
@@ -49,7 +49,7 @@ fn full(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
         Constraint::Length(run_h),
         Constraint::Length(events_h),
     ]));
-    let inner = if tall { panel(canvas, kpi, "now", &slo_text(app)) } else { kpi };
+    let inner = if tall { panel(canvas, kpi, &now_title(app), &slo_text(app)) } else { kpi };
     draw_kpis(canvas, inset(inner), &kpis);
     charts::latency(app, chart, canvas);
     charts::sparks(app, sparks, canvas);
@@ -110,20 +110,36 @@ fn kpis(app: &App) -> Vec<Kpi> {
     let errors = now.and_then(yummy_api::stats::Window::error_share);
     let over = latency.is_some_and(|q| q.p99 > app.load.slo_ms());
     let kpi = |label, value: String, wide, unit, tone| Kpi { label, value, wide, unit, tone };
-    let p99_tone = if over { Tone::Bad } else { Tone::Plain };
-    let error_tone = if errors.is_some_and(|e| e > 0.0) { Tone::Warn } else { Tone::Plain };
-    let p99_label = if over { "▲ p99" } else { "p99" };
+    // Numbers of a daemon that no longer answers are the past, and look like it.
+    let stale = matches!(app.link, Link::Lost { .. }) && app.frozen.is_none();
+    let plain = if stale { Tone::Dim } else { Tone::Plain };
+    let p99_tone = if over && !stale { Tone::Bad } else { plain };
+    let error_tone = if errors.is_some_and(|e| e > 0.0) && !stale { Tone::Warn } else { plain };
+    let p99 = format!("{}{}", if over { "▲" } else { "" }, or_unknown(latency.map(|q| q.p99), ms));
     let cpu = frame.and_then(|f| f.process.cpu_cores).map(|c| c * 100.0);
-    let load = now.map_or(0, |w| w.load_requests) > 0;
+    let load = now.map(|w| if w.seconds > 0.0 { w.load_requests as f64 / w.seconds } else { 0.0 });
+    let load_tone = if load.is_some_and(|l| l > 0.0) && !stale { Tone::Load } else { plain };
     vec![
-        kpi(if load { "RPS with load" } else { "RPS" }, or_unknown(now.map(|w| w.rps), count), 5, "", if load { Tone::Load } else { Tone::Plain }),
-        kpi("p50", or_unknown(latency.map(|q| q.p50), ms), 5, "", Tone::Plain),
-        kpi(p99_label, or_unknown(latency.map(|q| q.p99), ms), 5, "ms", p99_tone),
+        kpi("RPS", or_unknown(now.map(|w| w.rps), count), 5, "", plain),
+        kpi("p50", or_unknown(latency.map(|q| q.p50), ms), 5, "", plain),
+        kpi("p99", p99, 6, "ms", p99_tone),
         kpi("errors", or_unknown(errors, percent), 4, "%", error_tone),
-        kpi("in flight", or_unknown(frame.map(|f| f.in_flight as f64), count), 3, "", Tone::Plain),
-        kpi("CPU", cpu.map_or_else(|| UNKNOWN.into(), |c| format!("{c:.0}")), 3, "%", Tone::Plain),
-        kpi("RSS", or_unknown(frame.map(|f| f.process.rss_bytes as f64), megabytes), 4, "MB", Tone::Plain),
+        kpi("CPU", cpu.map_or_else(|| UNKNOWN.into(), |c| format!("{c:.0}")), 3, "%", plain),
+        kpi("RSS", or_unknown(frame.map(|f| f.process.rss_bytes as f64), megabytes), 4, "MB", plain),
+        kpi("in flight", or_unknown(frame.map(|f| f.in_flight as f64), count), 3, "", plain),
+        kpi("load", or_unknown(load, count), 5, "/s", load_tone),
     ]
+}
+
+/// What the numbers on top are of.
+fn now_title(app: &App) -> String {
+    match &app.link {
+        Link::Lost { .. } if app.frozen.is_none() => {
+            let seconds = app.now_ms.saturating_sub(app.live.received_ms) / 1000;
+            format!("last heard {} ago", crate::format::duration(seconds as f64))
+        }
+        _ => "now".into(),
+    }
 }
 
 /// The objective, and whether the last ten seconds kept it.

@@ -120,11 +120,12 @@ pub(super) fn sparks(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
     let cpu = columns(app, history, n, Merge::Mean, |p| p.cpu);
     let rss = columns(app, history, n, Merge::Max, |p| p.rss);
     let errors = columns(app, history, n, Merge::Max, |p| Some(p.errors));
-    let peak = largest(&rps);
+    // Of the single seconds, which the bars average.
+    let peak = history.map_or(0.0, |h| h.since(app.chart_now_s(), app.window_s()).map(|p| p.rps).fold(0.0, f64::max));
     let load = last.is_some_and(|p| p.load_rps > 0.0);
     let now = |value: Option<f64>, form: fn(f64) -> String, wide: usize| format!("{:>wide$}", or_unknown(value, form));
     let rate = format!("req/s{label} {}", now(last.map(|p| p.rps), count, 5));
-    spark(canvas, areas[0], &rate, &format!("peak {}", count(peak)), &rps, nice_ceiling(peak), if load { Tone::Load } else { Tone::Accent });
+    spark(canvas, areas[0], &rate, &format!("peak {}", count(peak)), &rps, nice_ceiling(largest(&rps)), if load { Tone::Load } else { Tone::Accent });
     let cpu_title = format!("CPU % {}", now(last.and_then(|p| p.cpu), |c| format!("{:.0}", c * 100.0), 3));
     let of = format!("of {} cores", count(cores));
     spark(canvas, areas[1], &cpu_title, &of, &cpu, cores.max(largest(&cpu)), Tone::Good);

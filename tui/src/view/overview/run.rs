@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use super::{
     super::{
         Canvas,
-        widgets::{gauge, panel},
+        widgets::{gauge, panel, width},
     },
     inset,
 };
@@ -88,14 +88,23 @@ fn running(run: &Run, area: Rect, canvas: &mut Canvas<'_>) {
         (achieved.as_str(), strong),
         ("/s of ", dim),
         (offered.as_str(), dim),
-        ("  p50 ", dim),
-        (p50.as_str(), strong),
         ("  p99 ", dim),
         (p99.as_str(), strong),
-        (" ms  errors ", dim),
+        (" ms", dim),
+        ("  p50 ", dim),
+        (p50.as_str(), strong),
+        ("  errors ", dim),
         (errors.as_str(), strong),
         ("  ", dim),
         (progress.phase.as_str(), dim),
     ];
-    canvas.texts(area, x, 0, &parts);
+    // Whole parts only: half a number is a wrong number.
+    let groups: [&[(&str, ratatui::style::Style)]; 5] = [&parts[..4], &parts[4..7], &parts[7..9], &parts[9..11], &parts[11..]];
+    for group in groups {
+        let wide: u16 = group.iter().map(|(text, _)| width(text)).sum();
+        if x + wide > area.width {
+            break;
+        }
+        x += canvas.texts(area, x, 0, group);
+    }
 }
