@@ -8,9 +8,11 @@
 //! * [`yaml`]: what both are written in.
 //! * [`frame`]: the engine's input.
 //! * [`engine`]: the [`Scorer`] trait and the engines behind it.
+//! * [`container`]: Python's pickles and skops archives, read as data.
 //! * [`flavor`]: one file per MLflow flavor: which file, which engine, which output.
 //! * [`model`]: all of it together.
 
+pub mod container;
 pub mod engine;
 pub mod error;
 pub mod flavor;
