@@ -39,6 +39,22 @@ fn recorded_pairs_are_answered_as_recorded() {
     tally.report("http_pairs.jsonl");
 }
 
+/// Pairs that were made beside the fixtures, each with the folder of its model: `YUMMY_PAIRS=pairs.jsonl`.
+#[test]
+fn further_pairs_are_answered_as_recorded() {
+    let Some(file) = std::env::var_os("YUMMY_PAIRS") else { return };
+    let pairs = std::fs::read_to_string(&file).unwrap();
+    let mut fixtures = BTreeMap::new();
+    let mut tally = Tally::default();
+    for line in pairs.lines() {
+        let pair: Value = serde_json::from_str(line).unwrap();
+        let name = pair["model"].as_str().unwrap().to_owned();
+        fixtures.entry(name).or_insert_with(|| Fixture::at(pair["dir"].as_str().unwrap().into()));
+        tally.replay(&pair, &mut fixtures);
+    }
+    tally.report("YUMMY_PAIRS");
+}
+
 #[derive(Default)]
 struct Tally {
     equal: usize,
@@ -73,7 +89,11 @@ impl Tally {
             Ok(()) => self.equal += 1,
             Err(difference) => match exception(what, name, recorded, &got) {
                 Some(reason) => *self.listed.entry(reason).or_default() += 1,
-                None => self.unexplained.push(format!("{name} | {what} | {recorded} -> {}: {difference}", got.status)),
+                None => {
+                    let body: String = String::from_utf8_lossy(&body).chars().take(400).collect();
+                    self.unexplained
+                        .push(format!("{name} | {what} | {recorded} -> {}: {difference}\n    {body}", got.status));
+                }
             },
         }
     }

@@ -7,7 +7,7 @@ mod common;
 
 use std::{fs, path::Path, time::Instant};
 
-use common::read_json;
+use common::{Random, read_json};
 use yummy_models::{Frame, LoadOptions, Method, MlModel, flavor};
 
 /// Enough to meet every kind of damage, and over in about a second.
@@ -113,23 +113,6 @@ fn mutate(bytes: &mut Vec<u8>, random: &mut Random) {
 fn with_byte(bytes: &mut [u8], at: usize, change: impl Fn(u8) -> u8) {
     if let Some(byte) = bytes.get_mut(at) {
         *byte = change(*byte);
-    }
-}
-
-/// SplitMix64: the same files on every run.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound as u64) as usize
     }
 }
 

@@ -180,6 +180,7 @@ pub(crate) fn cell(value: &Value, feature: &Feature) -> Result<f64, String> {
     match &feature.kind {
         FeatureKind::Number => match value {
             Value::List(_) | Value::Dict(_) | Value::Surrogates => Err("Cannot convert obj to float".into()),
+            Value::Text(text) => catboost_float(text).ok_or_else(|| "Cannot convert text to float".into()),
             value => to_float(value).map_err(|reason| reason.0),
         },
         FeatureKind::HashedCategory => match value {
@@ -198,6 +199,23 @@ pub(crate) fn cell(value: &Value, feature: &Feature) -> Result<f64, String> {
         },
         FeatureKind::ListedCategory(categories) => Ok(listed(value, categories)),
     }
+}
+
+/// Words that CatBoost takes for a missing number, in any case.
+const CATBOOST_MISSING: [&str; 15] = [
+    "", "-", "nan", "null", "none", "na", "n/a", "#n/a", "#na", "#n/a n/a", "-nan", "-1.#ind", "1.#ind", "-1.#qnan",
+    "1.#qnan",
+];
+
+/// The number that CatBoost reads from a text; it is stricter than Python, and knows words for what is missing.
+fn catboost_float(text: &str) -> Option<f64> {
+    if CATBOOST_MISSING.iter().any(|word| text.eq_ignore_ascii_case(word)) {
+        return Some(f64::NAN);
+    }
+    let text = text.trim_start();
+    let body = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let first = body.strip_prefix('.').unwrap_or(body).as_bytes().first()?;
+    if first.is_ascii_digit() { fast_float2::parse(text).ok() } else { None }
 }
 
 /// The code of a value in a pandas category, NaN when it is not in the list.

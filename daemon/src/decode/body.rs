@@ -50,6 +50,16 @@ pub(crate) fn read(form: Form, body: &[u8], plan: &Plan) -> Result<Read, Protoco
     }
 }
 
+/// The data of a CSV or Parquet body, which has no parameters.
+///
+/// # Errors
+/// [`ProtocolError`] as MLflow's.
+pub(crate) fn file(table: Table, plan: &Plan) -> Result<Read, ProtocolError> {
+    let ready = enforce(Input::Table(table), plan)?;
+    let method = params::method(None, plan)?;
+    Ok(Read { ready, method, style: Style::Wrapped })
+}
+
 /// The shapes of the protocol before 2.0: `{"columns", "data"}` or a list of records.
 fn old_shape(value: &Value) -> bool {
     match value {

@@ -1,9 +1,11 @@
 //! The signature is enforced on a request's data (`_enforce_schema` of MLflow).
 
+use std::collections::{HashMap, HashSet};
+
 use yummy_models::signature::{ColumnSpec, DataType, Schema, TensorSpec};
 
 use super::{
-    array::{Array, tuple},
+    array::{Array, stack, tuple},
     error::ProtocolError,
     inputs::Input,
     plan::Plan,
@@ -13,13 +15,13 @@ use super::{
     },
     table::{
         Column, Data, Label, Table,
-        build::{dictionary, of_columns, one_row},
-        cast, dtype,
+        build::{dictionary, one_row},
+        cast, dtype, infer,
     },
 };
 
 /// A message names at most this many columns.
-const MAX_NAMES: usize = 40;
+const MAX_NAMES: usize = 1000;
 
 /// What the model's `predict` is given.
 #[derive(Debug, PartialEq)]
@@ -45,6 +47,10 @@ pub(crate) fn cast_table(mut table: Table, plan: &Plan) -> Result<Table, Protoco
                     Some(name) => table.places(name).collect(),
                     None => (place < table.columns.len()).then_some(place).into_iter().collect(),
                 };
+                if places.len() > 1 && spec.kind == DataType::String {
+                    let reason = "AttributeError(\"'DataFrame' object has no attribute 'dtype'\")";
+                    return Err(ProtocolError::cast(spec.name.as_deref().unwrap_or_default(), "object", reason));
+                }
                 for place in places {
                     cast_column(&mut table.columns[place], &spec.kind)?;
                 }
@@ -118,12 +124,14 @@ pub(crate) fn enforce(input: Input, plan: &Plan) -> Result<Ready, ProtocolError>
     match &plan.schema {
         None => Ok(without_signature(input)),
         Some(Schema::Columns(specs)) => {
+            let unnamed = plan.names.is_empty() && !specs.is_empty();
+            // The rows hold arrays of no dimensions, which only the count of columns comes before.
+            let unsized_cells = unnamed && matches!(&input, Input::Records(rows) if !rows.is_empty());
             let table = into_table(input).map_err(failed)?;
-            let enforced = if plan.names.is_empty() && !specs.is_empty() {
-                unnamed_columns(table, specs)
-            } else {
-                named_columns(table, specs)
-            };
+            if unsized_cells && table.columns.len() >= specs.len() {
+                return Err(failed("len() of unsized object".into()));
+            }
+            let enforced = if unnamed { unnamed_columns(table, specs) } else { named_columns(table, specs) };
             enforced.map(Ready::Table).map_err(failed)
         }
         Some(Schema::Tensors(specs)) => match specs.as_slice() {
@@ -138,9 +146,11 @@ pub(crate) fn enforce(input: Input, plan: &Plan) -> Result<Ready, ProtocolError>
 /// # Errors
 /// [`ProtocolError`] of kind schema.
 pub(crate) fn enforce_raw(dict: Dict, plan: &Plan) -> Result<Ready, ProtocolError> {
-    let Some(Schema::Columns(_)) = &plan.schema else {
-        return Ok(Ready::Unusable("a dictionary is not an input of this model".into()));
-    };
+    match &plan.schema {
+        Some(Schema::Columns(_)) => {}
+        Some(Schema::Tensors(_)) => return Err(ProtocolError::schema(&no_tensor("dict"))),
+        None => return Ok(Ready::Unusable("a dictionary is not an input of this model".into())),
+    }
     let row = |value: &Value| {
         let texts = |items: &Vec<Value>| items.iter().all(|item| matches!(item, Value::Text(_)));
         value.is_scalar() || *value == Value::Null || matches!(value, Value::List(items) if texts(items))
@@ -182,6 +192,9 @@ fn columns_table(columns: Vec<(Box<str>, Array)>) -> Result<Table, String> {
         let made = columns.into_iter().map(|(name, array)| Column { label: Label::Text(name), data: array.data });
         return Ok(Table { columns: made.collect(), rows: 1 });
     }
+    if columns.iter().all(|(_, array)| array.shape.is_empty()) {
+        return Err(no_frame("If using all scalar values, you must pass an index"));
+    }
     let mut rows = None;
     for (_, array) in columns.iter().filter(|(_, array)| !array.scalar) {
         let Some(&len) = array.shape.first() else {
@@ -207,8 +220,8 @@ fn columns_table(columns: Vec<(Box<str>, Array)>) -> Result<Table, String> {
 /// `DataFrame(list of dicts of numpy scalars)`.
 fn records_table(rows: Vec<Vec<(Box<str>, Array)>>) -> Table {
     let count = rows.len();
-    let mut places = std::collections::HashMap::new();
-    let mut columns: Vec<(Label, Vec<Value>)> = Vec::new();
+    let mut places = HashMap::new();
+    let mut columns: Vec<(Label, Vec<Option<Array>>)> = Vec::new();
     for (row, cells) in rows.into_iter().enumerate() {
         for (name, array) in cells {
             let place = *places.entry(name.clone()).or_insert_with(|| {
@@ -216,24 +229,38 @@ fn records_table(rows: Vec<Vec<(Box<str>, Array)>>) -> Table {
                 columns.len() - 1
             });
             let column = &mut columns[place].1;
-            column.resize(row, Value::Float(f64::NAN));
-            let scalar = array.shape.is_empty().then(|| array.data.value(0)).flatten();
-            column.push(scalar.unwrap_or_else(|| Value::List(Vec::new())));
+            column.resize(row, None);
+            column.push(Some(array));
         }
     }
-    for (_, values) in &mut columns {
-        values.resize(count, Value::Float(f64::NAN));
+    let column = |(label, mut cells): (Label, Vec<Option<Array>>)| {
+        cells.resize(count, None);
+        Column { label, data: scalars_column(cells) }
+    };
+    Table { columns: columns.into_iter().map(column).collect(), rows: count }
+}
+
+/// Scalars of one dtype keep it; a missing one, or a list among them, makes pandas look at the values.
+fn scalars_column(cells: Vec<Option<Array>>) -> Data {
+    let whole = cells.iter().all(|cell| cell.as_ref().is_some_and(|array| array.shape.is_empty()));
+    if whole && let Some(Ok(array)) = cells.iter().cloned().collect::<Option<Vec<_>>>().map(stack) {
+        return array.data;
     }
-    of_columns(columns, count)
+    let value = |cell: Option<Array>| match cell {
+        None => Value::Float(f64::NAN),
+        Some(array) if array.shape.is_empty() => array.data.value(0).unwrap_or(Value::Null),
+        Some(_) => Value::List(Vec::new()),
+    };
+    infer::column(cells.into_iter().map(value).collect())
 }
 
 fn named_columns(table: Table, specs: &[ColumnSpec]) -> Result<Table, String> {
     let name = |spec: &'_ ColumnSpec| spec.name.clone().unwrap_or_default();
-    let known: std::collections::HashMap<&str, usize> = table.by_name();
+    let known: HashMap<&str, usize> = table.by_name();
     let missing: Vec<String> =
         specs.iter().filter(|spec| spec.required).map(name).filter(|name| !known.contains_key(name.as_str())).collect();
     if !missing.is_empty() {
-        let wanted: std::collections::HashSet<String> = specs.iter().map(name).collect();
+        let wanted: HashSet<String> = specs.iter().map(name).collect();
         let extra =
             table.columns.iter().any(|column| !matches!(&column.label, Label::Text(text) if wanted.contains(&**text)));
         let note = if extra { " Note that there were extra inputs provided." } else { "" };
@@ -266,6 +293,9 @@ fn unnamed_columns(mut table: Table, specs: &[ColumnSpec]) -> Result<Table, Stri
         ));
     }
     table.columns.truncate(specs.len());
+    if !table.repeated_names().is_empty() {
+        return Err("'DataFrame' object has no attribute 'dtype'".into());
+    }
     let mut columns = Vec::with_capacity(specs.len());
     for (column, spec) in table.columns.into_iter().zip(specs) {
         let data = dtype::enforce(&shown(&column.label), column.data, &spec.kind)?;
@@ -280,11 +310,7 @@ fn unnamed_tensor(input: Input, spec: &TensorSpec) -> Result<Array, String> {
         Input::Table(table) => table_tensor(table, spec)?,
         Input::Columns(_) | Input::Records(_) => {
             let what = if matches!(input, Input::Columns(_)) { "dict" } else { "list" };
-            return Err(format!(
-                "This model contains a tensor-based model signature with no input names, which suggests a numpy array \
-                 input or a pandas dataframe input with proper column values, but an input of type <class '{what}'> was \
-                 found."
-            ));
+            return Err(no_tensor(what));
         }
     };
     let matches = array.shape.len() == spec.shape.len()
@@ -298,6 +324,13 @@ fn unnamed_tensor(input: Input, spec: &TensorSpec) -> Result<Array, String> {
         return Err(format!("dtype of input {dtype} does not match expected dtype {}", spec.dtype));
     }
     Ok(array)
+}
+
+fn no_tensor(what: &str) -> String {
+    format!(
+        "This model contains a tensor-based model signature with no input names, which suggests a numpy array input or a \
+         pandas dataframe input with proper column values, but an input of type <class '{what}'> was found."
+    )
 }
 
 fn table_tensor(table: Table, spec: &TensorSpec) -> Result<Array, String> {
@@ -340,7 +373,7 @@ fn row_major(table: &Table) -> Data {
 }
 
 fn named_tensors(input: &Input, specs: &[TensorSpec]) -> Result<Ready, String> {
-    let names: std::collections::HashSet<&str> = match input {
+    let names: HashSet<&str> = match input {
         Input::Columns(columns) => columns.iter().map(|(name, _)| &**name).collect(),
         Input::Table(table) => table.by_name().into_keys().collect(),
         Input::Array(_) | Input::Records(_) => {
@@ -362,8 +395,8 @@ fn named_tensors(input: &Input, specs: &[TensorSpec]) -> Result<Ready, String> {
 
 impl Table {
     /// The first place of each name.
-    fn by_name(&self) -> std::collections::HashMap<&str, usize> {
-        let mut places = std::collections::HashMap::with_capacity(self.columns.len());
+    fn by_name(&self) -> HashMap<&str, usize> {
+        let mut places = HashMap::with_capacity(self.columns.len());
         for (place, column) in self.columns.iter().enumerate() {
             if let Label::Text(name) = &column.label {
                 places.entry(&**name).or_insert(place);
@@ -373,8 +406,8 @@ impl Table {
     }
 
     /// Names that more than one column has.
-    fn repeated_names(&self) -> std::collections::HashSet<String> {
-        let mut seen = std::collections::HashSet::with_capacity(self.columns.len());
+    fn repeated_names(&self) -> HashSet<String> {
+        let mut seen = HashSet::with_capacity(self.columns.len());
         let names = self.columns.iter().filter_map(|column| match &column.label {
             Label::Text(name) => Some(&**name),
             Label::Int(_) | Label::Other => None,

@@ -5,8 +5,8 @@
 
 use crate::encode::push_text;
 
-/// Longest message, in bytes. MLflow's longest fixed one has 900.
-const MAX_MESSAGE: usize = 2048;
+/// Longest message, in bytes: 500 names of missing columns fit.
+const MAX_MESSAGE: usize = 8192;
 
 /// The hint that MLflow gives to callers of the protocol before 2.0.
 const PROTOCOL_CHANGE: &str = "IMPORTANT: The MLflow Model scoring protocol has changed in MLflow version 2.0. If you \
@@ -93,7 +93,7 @@ impl ProtocolError {
     /// A file body (CSV, Parquet) that cannot be read.
     pub(crate) fn unreadable(format: &str, method: &str, reason: &str) -> Self {
         let message = format!(
-            "Failed to parse input as a Pandas DataFrame. Ensure that the input is a valid {format}-formatted Pandas \
+            "Failed to parse input as a Pandas DataFrame. Ensure that the input is a valid {format} Pandas \
              DataFrame produced using the `pandas.DataFrame.{method}()` method. Error: '{reason}'"
         );
         Self::new(Kind::BadRequest, message).traced(reason)

@@ -83,7 +83,8 @@ fn invalid(exception: &str) -> ProtocolError {
 /// `text` of `Class("text")`.
 fn exception_text(exception: &str) -> &str {
     let inner = exception.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
-    inner.filter(|inner| inner.starts_with(['"', '\''])).map_or(exception, |inner| inner.trim_matches(['"', '\'']))
+    let text = inner.and_then(|inner| inner.get(1..inner.len().max(1) - 1).filter(|_| inner.starts_with(['"', '\''])));
+    text.unwrap_or(exception)
 }
 
 fn named(dict: Dict, plan: &Plan) -> Result<Vec<(Box<str>, Array)>, NotNumber> {

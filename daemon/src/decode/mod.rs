@@ -11,10 +11,13 @@ mod array;
 mod bind;
 mod body;
 mod content_type;
+mod csv;
 mod enforce;
 mod error;
 mod fast;
 mod inputs;
+#[cfg(test)]
+mod matrix_test;
 mod params;
 mod plan;
 mod python;
@@ -97,7 +100,11 @@ pub fn decode_fast(plan: &Plan, body: &[u8], frame: &mut Frame) -> Option<Reques
 }
 
 fn decode_slowly(plan: &Plan, form: Form, body: &[u8], frame: &mut Frame) -> Result<Request, ProtocolError> {
-    let read = body::read(form, body, plan)?;
+    let read = match form {
+        Form::Json | Form::Split | Form::Records => body::read(form, body, plan)?,
+        Form::Csv => body::file(csv::read(body, plan)?, plan)?,
+        Form::Parquet => return Err(ProtocolError::content_type("not yet")),
+    };
     let bound = bind::bind(read.ready, plan, frame)?;
     Ok(Request { rows: bound.rows, method: read.method, style: read.style, single: bound.single })
 }

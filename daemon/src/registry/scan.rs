@@ -182,9 +182,12 @@ fn registered_version(root: &Path, dir: &Path, mut found: Found, by_id: &BTreeMa
     let source = meta.text("source").unwrap_or_default();
     let id = meta.text("model_id").or_else(|| source.strip_prefix("models:/")).filter(|id| id.starts_with("m-"));
     found.model_id = id.map(str::to_owned);
+    // MLflow writes the keys in alphabetical order and not at once: where `version` stands, all that is read is whole.
+    let whole = meta.text("version").and_then(|digits| digits.parse().ok()) == found.version;
     found.artifact = match meta.text("status") {
-        Some("READY") | None => artifact_of(root, &meta, id, by_id),
-        Some(status) => Err((ModelState::Incomplete, format!("the registry says {status}"))),
+        Some("READY") if whole => artifact_of(root, &meta, id, by_id),
+        Some(status) if status != "READY" => Err((ModelState::Incomplete, format!("the registry says {status}"))),
+        _ => Err((ModelState::Incomplete, "meta.yaml is still being written".into())),
     };
     Some(found)
 }

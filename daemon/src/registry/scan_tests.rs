@@ -68,7 +68,7 @@ fn a_moved_tree_is_resolved_by_the_tail_of_its_locations() {
     write(
         root.path(),
         "models/old/version-1/meta.yaml",
-        "status: READY\nsource: file:///home/someone/mlruns/0/run1/artifacts/model\n",
+        "status: READY\nsource: file:///elsewhere/mlruns/0/run1/artifacts/model\nversion: 1\n",
     );
     let scan = scan(root.path()).unwrap();
     assert_eq!(scan.registered[0].artifact.as_deref(), Ok(&*root.path().join("0/run1/artifacts/model")));
@@ -78,7 +78,7 @@ fn a_moved_tree_is_resolved_by_the_tail_of_its_locations() {
 #[test]
 fn numbers_in_names_stay_text() {
     let root = tree();
-    write(root.path(), "models/1e5/version-1/meta.yaml", "model_id: m-1\nstatus: READY\nrun_id: 08\n");
+    write(root.path(), "models/1e5/version-1/meta.yaml", "model_id: m-1\nstatus: READY\nrun_id: 08\nversion: 1\n");
     let scan = scan(root.path()).unwrap();
     assert_eq!(scan.registered[0].name, "1e5");
     assert_eq!(scan.registered[0].run_id.as_deref(), Some("08"));

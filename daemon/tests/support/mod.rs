@@ -131,12 +131,17 @@ pub(crate) fn core(message: &str) -> String {
         let at = last.or_else(|| text.rfind(". Error: ")).unwrap_or(0);
         text = format!("Failed to predict data … {}", &text[at..]);
     }
+    if let Some(at) = text.find("\nInput: ") {
+        text.truncate(at);
+    }
     for (start, end) in [
-        ("\nInput: ", ""),
+        ("Failed to convert column", " to type"),
         ("Note that there were extra inputs", ""),
         ("Invalid parameters found", ""),
         ("UnicodeDecodeError", ""),
-        ("an element of payload", ""),
+        ("must be called with a collection of some kind", ""),
+        ("cannot convert dictionary update sequence", ""),
+        ("dictionary update sequence", ""),
         ("could not convert string to float", ""),
         ("invalid literal for int()", ""),
         ("Python integer", ""),
@@ -153,4 +158,66 @@ pub(crate) fn core(message: &str) -> String {
         }
     }
     text.replace("Got set().'", "Got {…}.'").replace("Got […].'", "Got {…}.'").trim_end_matches("…'").to_owned()
+}
+
+/// A plan without a model behind it.
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) plan: Plan,
+}
+
+/// Plans of every kind, all with the four columns `a`, `b c`, `ü` and `d`.
+pub(crate) fn cases() -> Vec<Case> {
+    use yummy_models::{
+        Feature, FeatureKind, Method, Signature,
+        engine::Categories,
+        signature::{ColumnSpec, DataType, Schema, TensorSpec},
+    };
+    use yummyd::decode::Library;
+
+    const NAMES: [&str; 4] = ["a", "b c", "ü", "d"];
+    let columns = |kinds: [DataType; 4], named: bool| {
+        let column =
+            |(name, kind): (&str, DataType)| ColumnSpec { name: named.then(|| name.into()), kind, required: true };
+        Schema::Columns(NAMES.into_iter().zip(kinds).map(column).collect())
+    };
+    let tensor =
+        |dtype: &str| Schema::Tensors(vec![TensorSpec { name: None, dtype: dtype.into(), shape: vec![-1, 4] }]);
+    let features = |kinds: [FeatureKind; 4]| -> Vec<Feature> {
+        NAMES.into_iter().zip(kinds).map(|(name, kind)| Feature { name: name.into(), kind }).collect()
+    };
+    let numbers = || features([const { FeatureKind::Number }; 4]);
+    let case = |name, inputs: Option<Schema>, library, features| {
+        let signature = Signature { inputs, ..Signature::default() };
+        Case { name, plan: Plan::of_parts(&signature, library, features, vec![Method::Predict]) }
+    };
+    use DataType::{Boolean, Double, Float, Integer, Long, String as Text};
+    use FeatureKind::{HashedCategory, ListedCategory, Number};
+    let list =
+        |list: &[&str]| ListedCategory(Categories::text(list.iter().map(|text| (*text).to_owned()).collect()).into());
+    let sizes = || ListedCategory(Categories::number(&[0.0, 1.0, 7.0]).into());
+    let double = || columns([const { Double }; 4], true);
+    let (lightgbm, catboost) = (Library::LightGbm, Library::CatBoost);
+    vec![
+        case("doubles", Some(double()), lightgbm, numbers()),
+        case("doubles by name", Some(double()), catboost, numbers().into_iter().rev().collect()),
+        case("types", Some(columns([Float, Long, Integer, Boolean], true)), lightgbm, numbers()),
+        case("unnamed", Some(columns([const { Double }; 4], false)), lightgbm, numbers()),
+        case("tensor", Some(tensor("float64")), lightgbm, numbers()),
+        case("narrow tensor", Some(tensor("float32")), lightgbm, numbers()),
+        case("no signature", None, lightgbm, numbers()),
+        case("no signature by name", None, catboost, numbers()),
+        case(
+            "categories",
+            Some(columns([Text, Long, Double, Double], true)),
+            catboost,
+            features([HashedCategory, HashedCategory, Number, Number]),
+        ),
+        case(
+            "listed",
+            Some(columns([Text, Integer, Double, Boolean], true)),
+            lightgbm,
+            features([list(&["paris", "zürich"]), sizes(), Number, Number]),
+        ),
+    ]
 }

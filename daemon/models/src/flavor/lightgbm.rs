@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use super::lightgbm_estimator;
+use super::lightgbm_estimator::{self, Loaded};
 use crate::{
     LoadError, MlModel, Scorer,
-    engine::lightgbm::{Booster, Estimator, LightGbm, text},
+    engine::lightgbm::{Estimator, LightGbm, text},
     mlmodel,
     model::LoadOptions,
     signature::{ColumnSpec, DataType, Schema},
@@ -23,29 +23,36 @@ const DEFAULT_FILE: &str = "model.lgb";
 pub(super) fn load(dir: &Path, mlmodel: &MlModel, options: &LoadOptions) -> Result<Box<dyn Scorer>, LoadError> {
     let named = mlmodel.flavor_key(NAME, "data").unwrap_or(DEFAULT_FILE);
     let bytes = mlmodel::read_bounded(&mlmodel::resolve(dir, named)?, MAX_MODEL_BYTES)?;
-    let (booster, estimator) = if bytes.starts_with(b"tree") {
-        (read_text(named, &bytes)?, Estimator::Booster)
-    } else {
-        lightgbm_estimator::read(named, &bytes)?
-    };
-    scorer(booster, estimator, mlmodel, options)
+    if !bytes.starts_with(b"tree") {
+        return lightgbm_estimator::read(named, &bytes, |loaded| scorer(loaded, mlmodel, options));
+    }
+    let text = std::str::from_utf8(&bytes)
+        .map_err(|error| LoadError::invalid(named, format!("not UTF-8 at byte {}", error.valid_up_to())))?;
+    let booster = text::parse(named, text)?;
+    scorer(Loaded { booster, estimator: Estimator::Booster, text: text.into() }, mlmodel, options)
 }
 
 /// The scorer of a model that has been read.
 pub(super) fn scorer(
-    booster: Booster,
-    estimator: Estimator,
+    loaded: Loaded<'_>,
     mlmodel: &MlModel,
     options: &LoadOptions,
 ) -> Result<Box<dyn Scorer>, LoadError> {
-    let _ = options;
-    Ok(Box::new(LightGbm::new(booster, estimator, &text_columns(mlmodel))?))
+    let text_columns = text_columns(mlmodel);
+    if options.lightgbm_reference {
+        return reference(loaded, &text_columns);
+    }
+    Ok(Box::new(LightGbm::new(loaded.booster, loaded.estimator, &text_columns)?))
 }
 
-fn read_text(named: &str, bytes: &[u8]) -> Result<Booster, LoadError> {
-    let text = std::str::from_utf8(bytes)
-        .map_err(|error| LoadError::invalid(named, format!("not UTF-8 at byte {}", error.valid_up_to())))?;
-    text::parse(named, text)
+#[cfg(feature = "reference-lightgbm")]
+fn reference(loaded: Loaded<'_>, text_columns: &[usize]) -> Result<Box<dyn Scorer>, LoadError> {
+    Ok(Box::new(LightGbm::reference(loaded.booster, loaded.estimator, text_columns, &loaded.text)?))
+}
+
+#[cfg(not(feature = "reference-lightgbm"))]
+fn reference(_: Loaded<'_>, _: &[usize]) -> Result<Box<dyn Scorer>, LoadError> {
+    Err(LoadError::unsupported("the reference engine of LightGBM in a build without the feature reference-lightgbm"))
 }
 
 /// Places of the signature's string columns.

@@ -28,19 +28,33 @@ struct Attributes<'a> {
     early_stop: bool,
 }
 
-/// Reads an estimator, or a `Booster` that was put into a container.
+/// What a file holds.
+pub(super) struct Loaded<'a> {
+    pub(super) booster: Booster,
+    pub(super) estimator: Estimator,
+    /// LightGBM's text, which the booster was read from.
+    #[cfg_attr(not(feature = "reference-lightgbm"), expect(dead_code, reason = "only the library reads it again"))]
+    pub(super) text: Cow<'a, str>,
+}
+
+/// Reads an estimator, or a `Booster` that was put into a container; `use_it` gets what it holds.
 ///
 /// # Errors
 /// [`LoadError::Invalid`] for a damaged container, [`LoadError::Unsupported`] for an object of another class.
-pub(super) fn read(file: &str, bytes: &[u8]) -> Result<(Booster, Estimator), LoadError> {
+pub(super) fn read<T>(
+    file: &str,
+    bytes: &[u8],
+    use_it: impl FnOnce(Loaded<'_>) -> Result<T, LoadError>,
+) -> Result<T, LoadError> {
     let invalid = |reason: String| LoadError::invalid(file, reason);
     if bytes.starts_with(b"PK") {
         let archive = Skops::open(bytes).map_err(invalid)?;
         let root = archive.root().map_err(invalid)?;
-        return from_skops(&archive, &root).map_err(invalid)?.build(file);
+        return use_it(from_skops(&archive, &root).map_err(invalid)?.build(file)?);
     }
     let pickle = Pickle::parse(bytes).map_err(|error| invalid(error.to_string()))?;
-    from_pickle(pickle.root()).ok_or_else(|| invalid("the pickle does not hold an object".into()))?.build(file)
+    let attributes = from_pickle(pickle.root());
+    use_it(attributes.ok_or_else(|| invalid("the pickle does not hold an object".into()))?.build(file)?)
 }
 
 fn from_skops<'a>(archive: &Skops<'_>, root: &Node<'_>) -> Result<Attributes<'a>, String> {
@@ -93,20 +107,20 @@ fn class_of<'p>(object: Object<'p, '_>) -> Option<(&'p str, &'p str)> {
     }
 }
 
-impl Attributes<'_> {
-    fn build(self, file: &str) -> Result<(Booster, Estimator), LoadError> {
+impl<'a> Attributes<'a> {
+    fn build(self, file: &str) -> Result<Loaded<'a>, LoadError> {
         let estimator = self.estimator()?;
-        let model = self.model.ok_or_else(|| {
+        let text = self.model.ok_or_else(|| {
             LoadError::unsupported(format!("{}.{} that has not been fitted", self.module, self.class))
         })?;
         if self.early_stop {
             return Err(LoadError::unsupported("prediction early stopping (pred_early_stop)"));
         }
-        let mut booster = text::parse(file, &model)?;
+        let mut booster = text::parse(file, &text)?;
         if let Some(best) = self.best_iteration.and_then(|best| usize::try_from(best).ok()).filter(|&best| best > 0) {
             booster.keep_iterations(best);
         }
-        Ok((booster, estimator))
+        Ok(Loaded { booster, estimator, text })
     }
 
     fn estimator(&self) -> Result<Estimator, LoadError> {

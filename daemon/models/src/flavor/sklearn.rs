@@ -14,8 +14,7 @@ pub(super) fn load(dir: &Path, mlmodel: &MlModel, options: &LoadOptions) -> Resu
     let named = mlmodel.flavor_key(NAME, "pickled_model");
     let named = named.or_else(|| mlmodel.flavor_key("python_function", "model_path")).unwrap_or("model.pkl");
     let bytes = mlmodel::read_bounded(&mlmodel::resolve(dir, named)?, lightgbm::MAX_MODEL_BYTES)?;
-    let (booster, estimator) = lightgbm_estimator::read(named, &bytes)?;
-    let scorer = lightgbm::scorer(booster, estimator, mlmodel, options)?;
+    let scorer = lightgbm_estimator::read(named, &bytes, |loaded| lightgbm::scorer(loaded, mlmodel, options))?;
     match mlmodel.flavor_key("python_function", "predict_fn").unwrap_or("predict") {
         "predict" => Ok(scorer),
         "predict_proba" if scorer.output(Method::PredictProba).is_some() => Ok(Box::new(PredictsProbabilities(scorer))),

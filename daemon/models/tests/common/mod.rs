@@ -6,7 +6,10 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use yummy_models::{Feature, FeatureKind, Frame};
+use yummy_models::{
+    Feature, FeatureKind, Frame,
+    engine::forest::{Split, Tree},
+};
 
 /// The folder of recorded fixtures, or `None` with a note where it is not to be had.
 pub(crate) fn shared() -> Option<PathBuf> {
@@ -92,4 +95,77 @@ pub(crate) fn flatten(value: &Value, out: &mut Vec<f64>) {
 pub(crate) fn read_json(path: &Path) -> Value {
     let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Rows that meet a forest where it could go wrong: its thresholds and their neighbours, what is missing, what counts
+/// as zero, categories that were never seen.
+pub(crate) fn awkward_rows(trees: &[&Tree], features: usize, rows: usize) -> Vec<f64> {
+    let mut values: Vec<Vec<f64>> = vec![
+        vec![
+            f64::NAN,
+            f64::INFINITY,
+            f64::NEG_INFINITY,
+            0.0,
+            -0.0,
+            1e-35,
+            -1e-35,
+            1.000_000_1e-35,
+            9e-36,
+            1e-40,
+            5e-324,
+            1e300,
+            -1e300,
+            2_147_483_647.0,
+            2_147_483_648.0,
+            -2_147_483_649.0,
+            4_294_967_296.0,
+            1e18,
+            -1.0,
+            -0.5,
+            0.5,
+            1.5,
+            31.0,
+            32.0,
+            63.9,
+            64.0,
+            2.0,
+        ];
+        features
+    ];
+    for node in trees.iter().flat_map(|tree| tree.nodes()) {
+        if let Split::AtMost { threshold, .. } = node.split {
+            values[node.feature as usize].extend([threshold, threshold.next_up(), threshold.next_down()]);
+        }
+    }
+    let mut random = Random(rows as u64);
+    let mut cells = Vec::with_capacity(rows * features);
+    for _ in 0..rows {
+        for values in &values {
+            let awkward = values[random.below(values.len())];
+            cells.push(if random.below(4) == 0 { random.unit() * 6.0 - 3.0 } else { awkward });
+        }
+    }
+    cells
+}
+
+/// SplitMix64: the same numbers on every run.
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
+        (self.next() % bound as u64) as usize
+    }
+
+    /// Between 0 and 1.
+    pub(crate) fn unit(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
+    }
 }

@@ -2,10 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{
-    Column, Data, Label, Table, Value,
-    infer::{column, request_column},
-};
+use super::{Column, Data, Label, Table, Value, infer::request_column};
 use crate::decode::python::value::Dict;
 
 /// pandas' exception, without the values.
@@ -59,10 +56,12 @@ pub(crate) fn records(rows: Vec<Value>) -> Result<Table> {
 /// [`ConstructError`] for what pandas refuses.
 pub(crate) fn dictionary(dict: Dict, columns: Option<Vec<Label>>, index: Option<usize>) -> Result<Table> {
     let mut rows = index;
+    let mut own_index = None;
     let mut lists = Vec::with_capacity(dict.len());
     for (name, value) in dict.into_entries() {
         let values = match value {
-            Value::List(values) => {
+            value @ (Value::List(_) | Value::Dict(_)) => {
+                let values = listed(value, &mut own_index)?;
                 match rows {
                     Some(rows) if rows != values.len() && index.is_some() => {
                         return Err(ConstructError::new(format!(
@@ -76,9 +75,6 @@ pub(crate) fn dictionary(dict: Dict, columns: Option<Vec<Label>>, index: Option<
                     _ => rows = Some(values.len()),
                 }
                 Some(values)
-            }
-            Value::Dict(_) => {
-                return Err(ConstructError::new("a column that is an object of its own index is not accepted"));
             }
             scalar => {
                 lists.push((name, None, Some(scalar)));
@@ -105,6 +101,21 @@ pub(crate) fn dictionary(dict: Dict, columns: Option<Vec<Label>>, index: Option<
         Column { label, data }
     };
     Ok(Table { columns: columns.into_iter().map(pick).collect(), rows })
+}
+
+/// The values of a column; those of an object have an index of their own, which must be that of the other columns.
+fn listed(value: Value, own_index: &mut Option<Vec<Box<str>>>) -> Result<Vec<Value>> {
+    match value {
+        Value::List(values) => Ok(values),
+        Value::Dict(dict) => {
+            let (keys, values): (Vec<_>, Vec<_>) = dict.into_entries().into_iter().unzip();
+            if *own_index.get_or_insert_with(|| keys.clone()) != keys {
+                return Err(ConstructError::new("columns with indexes of their own that differ are not accepted"));
+            }
+            Ok(values)
+        }
+        scalar => Ok(vec![scalar]),
+    }
 }
 
 /// One row of named scalars.
@@ -219,7 +230,7 @@ fn entries(row: Value) -> Result<Vec<(Box<str>, Value)>> {
         Value::List(items) if items.is_empty() => Ok(Vec::new()),
         Value::Text(text) if text.is_empty() => Ok(Vec::new()),
         Value::List(_) | Value::Text(_) | Value::Surrogates => {
-            Err(ConstructError::new("cannot convert dictionary update sequence element #0 to a sequence"))
+            Err(ConstructError::new("dictionary update sequence element #0 has length 1; 2 is required"))
         }
         other => Err(ConstructError::new(format!("'{}' object is not iterable", other.type_name()))),
     }
@@ -266,10 +277,4 @@ fn over_index(mut table: Table, index: Option<usize>) -> Result<Table> {
     }
     let rows = table.rows;
     Err(ConstructError::new(format!("Length of values ({rows}) does not match length of index ({index})")))
-}
-
-/// A table of inferred columns; for rows that were made of numpy scalars.
-pub(crate) fn of_columns(columns: Vec<(Label, Vec<Value>)>, rows: usize) -> Table {
-    let made = columns.into_iter().map(|(label, values)| Column { label, data: column(values) });
-    Table { columns: made.collect(), rows }
 }

@@ -121,7 +121,11 @@ fn all_finite(values: &[f64]) -> Result<()> {
     if values.iter().all(|value| value.is_finite()) {
         return Ok(());
     }
-    Err(NotNumber("IntCastingNaNError('Cannot convert non-finite values (NA or inf) to integer')".into()))
+    Err(NotNumber(
+        "IntCastingNaNError(\"Cannot convert non-finite values (NA or inf) to integer. Replace or remove non-finite values \
+         or cast to an integer type that supports these values (e.g. 'Int64')\")"
+            .into(),
+    ))
 }
 
 fn text_to_float(text: Option<&str>) -> Result<f64> {

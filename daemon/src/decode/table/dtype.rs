@@ -31,6 +31,10 @@ pub(crate) fn enforce(name: &str, data: Data, kind: &DataType) -> Result<Data, S
             Ok(data)
         }
         (DataType::Binary, data @ Data::Opaque(..)) => Ok(data),
+        (DataType::Double, Data::Object(values)) if values.iter().any(Value::is_list) => {
+            let place = values.iter().position(Value::is_list).unwrap_or(0);
+            Err(format!("Invalid object type at position {place}"))
+        }
         (_, data) => Err(unsafe_conversion(name, &data, kind)),
     }
 }
@@ -48,5 +52,21 @@ fn unsafe_conversion(name: &str, data: &Data, kind: &DataType) -> String {
         DataType::String => "<U0".into(),
         other => super::cast::dtype(other),
     };
-    format!("Incompatible input types for column {name}. Can not safely convert {} to {wanted}.", data.dtype())
+    let hint = if counts_with_gaps(data, kind) { HINT } else { "" };
+    format!("Incompatible input types for column {name}. Can not safely convert {} to {wanted}.{hint}", data.dtype())
+}
+
+/// What MLflow says of whole numbers that became floats because one is missing.
+const HINT: &str = " Hint: the type mismatch is likely caused by missing values. Integer columns in python can not \
+    represent missing values and are therefore encoded as floats. The best way to avoid this problem is to infer the model \
+    schema based on a realistic data sample (training dataset) that includes missing values. Alternatively, you can \
+    declare integer columns as doubles (float64) whenever these columns may have missing values. See `Handling Integers \
+    With Missing Values <https://www.mlflow.org/docs/latest/models.html#handling-integers-with-missing-values>`_ for more \
+    details.";
+
+fn counts_with_gaps(data: &Data, kind: &DataType) -> bool {
+    let Data::Float(values) = data else { return false };
+    let gap = values.iter().any(|value| value.is_nan());
+    let whole = values.iter().all(|value| value.is_nan() || value.trunc() == *value);
+    matches!(kind, DataType::Integer | DataType::Long) && gap && whole
 }

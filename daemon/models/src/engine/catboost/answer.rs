@@ -47,11 +47,20 @@ pub(super) struct Answers {
     predict: (Output, Answer),
     probability: Option<(Output, Answer)>,
     raw: (Output, Answer),
+    leaf_index: Output,
+    contributions: Option<Output>,
 }
 
 impl Answers {
-    /// The outputs of a model with `dimension` sums per row.
-    pub(super) fn new(model_type: ModelType, meta: &Meta, dimension: usize) -> Result<Self, Fault> {
+    /// The outputs of a model with `dimension` sums and `trees` leaves per row, and with `contributions` SHAP values if
+    /// there are any.
+    pub(super) fn new(
+        model_type: ModelType,
+        meta: &Meta,
+        dimension: usize,
+        trees: usize,
+        contributions: Option<usize>,
+    ) -> Result<Self, Fault> {
         let raw = raw(meta, dimension);
         let classes = meta.classes.as_ref();
         let probability = classes.map(|classes| probability(meta, classes, dimension)).transpose()?;
@@ -61,20 +70,26 @@ impl Answers {
             (ModelType::Regressor, _) => regression(meta, dimension, &raw)?,
             (ModelType::Base | ModelType::Ranker, _) => raw.clone(),
         };
-        Ok(Self { predict, probability, raw })
+        let leaf_index = Output { shape: Shape::Matrix(trees), values: Values::Int };
+        let contributions = contributions.map(|width| floats(Shape::Matrix(width)));
+        Ok(Self { predict, probability, raw, leaf_index, contributions })
     }
 
     /// Shape and meaning of what `method` answers.
     pub(super) fn output(&self, method: Method) -> Option<&Output> {
-        self.entry(method).map(|(output, _)| output)
+        match method {
+            Method::LeafIndex => Some(&self.leaf_index),
+            Method::Contributions => self.contributions.as_ref(),
+            _ => self.from_sums(method).map(|(output, _)| output),
+        }
     }
 
-    /// How the sums become it.
-    pub(super) fn get(&self, method: Method) -> Option<&Answer> {
-        self.entry(method).map(|(_, answer)| answer)
+    /// How sums become what `method` answers; `None` when it is not made of sums.
+    pub(super) fn answer(&self, method: Method) -> Option<&Answer> {
+        self.from_sums(method).map(|(_, answer)| answer)
     }
 
-    fn entry(&self, method: Method) -> Option<&(Output, Answer)> {
+    fn from_sums(&self, method: Method) -> Option<&(Output, Answer)> {
         match method {
             Method::Predict => Some(&self.predict),
             Method::PredictProba => self.probability.as_ref(),

@@ -8,6 +8,7 @@ use super::{
     error::{Fault, invalid},
     file::{Combination, ModelFile},
     forest::Forest,
+    shap::Shap,
 };
 use crate::{Feature, FeatureKind};
 
@@ -25,12 +26,14 @@ pub(super) struct Built {
     pub(super) columns: Columns,
     pub(super) forest: Forest,
     pub(super) scale: ScaleAndBias,
+    /// `None` where there are no SHAP values.
+    pub(super) shap: Option<Shap>,
 }
 
 impl Built {
     /// Bytes that it holds.
     pub(super) fn memory_bytes(&self) -> usize {
-        self.columns.memory_bytes() + self.forest.memory_bytes()
+        self.columns.memory_bytes() + self.forest.memory_bytes() + self.shap.as_ref().map_or(0, Shap::memory_bytes)
     }
 }
 
@@ -53,15 +56,18 @@ impl ScaleAndBias {
     }
 }
 
-/// Checks a model and lays it out. `file_bytes` is the size of its file.
-pub(super) fn build(file: ModelFile, file_bytes: usize) -> Result<(Built, Vec<Feature>), Fault> {
-    let features = features(&file)?;
-    let layout = Layout::new(&file)?;
-    let columns = layout.columns(&file, file_bytes)?;
-    let splits = layout.splits(&file);
-    let bias = bias(&file)?;
-    let forest = Forest::new(&file.trees, &splits, file.dimension, file.leaf_values)?;
-    Ok((Built { columns, forest, scale: ScaleAndBias { scale: file.scale, bias } }, features))
+/// Checks a model and lays it out. `file_bytes` is the size of its file, `loss` its loss function.
+pub(super) fn build(file: &ModelFile, file_bytes: usize, loss: &str) -> Result<(Built, Vec<Feature>), Fault> {
+    let features = features(file)?;
+    let layout = Layout::new(file)?;
+    let columns = layout.columns(file, file_bytes)?;
+    let splits = layout.splits(file);
+    let bias = bias(file)?;
+    // The forest has checked all numbers that the SHAP values rely on.
+    let forest = Forest::new(&file.trees, &splits, file.dimension, file.leaf_values.clone())?;
+    let shap = Shap::new(file, &splits, &bias, features.len(), loss);
+    let scale = ScaleAndBias { scale: file.scale, bias };
+    Ok((Built { columns, forest, scale, shap }, features))
 }
 
 fn bias(file: &ModelFile) -> Result<Vec<f64>, Fault> {

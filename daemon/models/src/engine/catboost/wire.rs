@@ -42,6 +42,7 @@ pub(super) fn root<'a, T: Follow<'a> + Verifiable + 'a>(bytes: &'a [u8]) -> Resu
 macro_rules! table {
     ($name:ident { $($number:literal $field:ident: $type:ty,)* }) => {
         #[derive(Clone, Copy)]
+        #[allow(dead_code)] // Of features that are not served only the presence is looked at.
         pub(super) struct $name<'a>(Table<'a>);
 
         impl<'a> Follow<'a> for $name<'a> {
@@ -62,6 +63,7 @@ macro_rules! table {
             }
         }
 
+        #[allow(dead_code)]
         impl<'a> $name<'a> {
             $(pub(super) fn $field(self) -> Option<<$type as Follow<'a>>::Inner> {
                 // SAFETY: the verifier has seen this very type at this slot, and a table is only made of verified bytes.

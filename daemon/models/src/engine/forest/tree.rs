@@ -131,6 +131,13 @@ impl Tree {
         self.order.depth
     }
 
+    /// Bytes that it holds.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        let sets: usize = self.sets.iter().map(|set| set.len() * 4).sum();
+        size_of::<Self>() + self.nodes.len() * size_of::<Node>() + self.order.leaves.len() * 4 + sets
+    }
+
     /// The leaf that a row ends in: the reference that every kernel must equal.
     #[must_use]
     pub fn leaf(&self, row: &[f64]) -> u32 {
@@ -163,7 +170,7 @@ fn at_most(value: f64, threshold: f64, missing: Missing, missing_left: bool) -> 
 }
 
 /// LightGBM's `kZeroThreshold`: what is no further from zero counts as zero. It is an `f32` there.
-pub(super) const ZERO_THRESHOLD: f64 = 1e-35_f32 as f64;
+pub const ZERO_THRESHOLD: f64 = 1e-35_f32 as f64;
 
 /// Whether a value counts as zero.
 #[must_use]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{categories::PandasCategories, objective::Objective};
-use crate::engine::forest::Tree;
+use crate::engine::forest::{Tree, is_zero};
 
 /// A whole model.
 #[derive(Clone, Debug)]
@@ -68,13 +68,39 @@ impl LinearLeaf {
     /// The linear model's value; `None` when one of its features is missing.
     fn value(&self, row: &[f64]) -> Option<f64> {
         self.terms.iter().try_fold(self.constant, |sum, &(feature, coefficient)| {
-            let cell = row[feature as usize];
+            let cell = without_tiny(row[feature as usize]);
             (!cell.is_nan()).then_some(sum + coefficient * cell)
         })
     }
 }
 
+/// LightGBM's C API takes only what is not zero into its row buffer: what counts as zero becomes zero.
+#[must_use]
+pub fn without_tiny(cell: f64) -> f64 {
+    if is_zero(cell) { 0.0 } else { cell }
+}
+
 impl Booster {
+    /// The trees that count: those of whole iterations.
+    #[must_use]
+    pub fn scored_trees(&self) -> &[ScoredTree] {
+        &self.trees[..self.iterations() * self.outputs]
+    }
+
+    /// Bytes that it holds, without its names.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        let tree = |tree: &ScoredTree| {
+            let linear = tree
+                .linear
+                .as_ref()
+                .map_or(0, |model| model.leaves.iter().map(|leaf| 32 + leaf.terms.len() * 16).sum());
+            let counts = (tree.leaf_counts.len() + tree.node_counts.len()) * 4;
+            tree.tree.memory_bytes() + tree.leaf_values.len() * 8 + counts + linear
+        };
+        self.trees.iter().map(tree).sum()
+    }
+
     /// Whole iterations; LightGBM leaves surplus trees out.
     #[must_use]
     pub fn iterations(&self) -> usize {

@@ -11,7 +11,7 @@ const MAX_DEPTH: u32 = 1024;
 
 /// Whether a model's contributions can be computed.
 #[must_use]
-pub fn available(booster: &Booster) -> bool {
+pub(super) fn available(booster: &Booster) -> bool {
     let known = |tree: &ScoredTree| {
         tree.leaf_counts.len() == tree.leaf_values.len()
             && tree.node_counts.len() == tree.tree.nodes().len()
@@ -21,7 +21,7 @@ pub fn available(booster: &Booster) -> bool {
 }
 
 /// Adds the contributions of one tree to `phi`: one value for each feature, then the expected value.
-pub fn add(tree: &ScoredTree, row: &[f64], phi: &mut [f64], path: &mut Vec<Element>) {
+pub(super) fn add(tree: &ScoredTree, row: &[f64], phi: &mut [f64], path: &mut Vec<Element>) {
     if let Some(expected) = phi.last_mut() {
         *expected += expected_value(tree);
     }
@@ -37,7 +37,7 @@ pub fn add(tree: &ScoredTree, row: &[f64], phi: &mut [f64], path: &mut Vec<Eleme
 
 /// A feature on the path, and the share of the permutations that reach this far with and without it.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Element {
+pub(super) struct Element {
     feature: u32,
     zero_fraction: f64,
     one_fraction: f64,

@@ -8,7 +8,10 @@ pub mod booster;
 pub mod categories;
 mod contributions;
 pub mod objective;
+#[cfg(feature = "reference-lightgbm")]
+mod reference;
 pub mod scorer;
+mod sums;
 pub mod text;
 mod tree_text;
 

@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
-use super::{booster::Booster, contributions, objective::Objective};
+use super::{
+    booster::{Booster, without_tiny},
+    contributions,
+    objective::Objective,
+    sums::Sums,
+};
 use crate::{
-    Feature, FeatureKind, Frame, LoadError, Method, Output, ScoreError, Scorer, Shape, Summary, Values,
-    engine::{Labels, forest::is_zero},
+    Feature, FeatureKind, Frame, LoadError, Method, Output, ScoreError, Scorer, Shape, Summary, Values, engine::Labels,
 };
 
 /// The Python class whose methods are meant.
@@ -34,6 +38,15 @@ pub struct LightGbm {
     estimator: Estimator,
     features: Vec<Feature>,
     outputs: Outputs,
+    engine: Engine,
+}
+
+/// What finds the scores.
+#[derive(Debug)]
+enum Engine {
+    Native(Sums),
+    #[cfg(feature = "reference-lightgbm")]
+    Reference(super::reference::Reference),
 }
 
 /// What each method gives; `None` where the class has no such method.
@@ -42,7 +55,7 @@ struct Outputs {
     predict: Output,
     predict_proba: Option<Output>,
     raw_score: Output,
-    leaf_index: Output,
+    leaf_index: Option<Output>,
     contributions: Option<Output>,
 }
 
@@ -61,7 +74,29 @@ impl LightGbm {
                 FeatureKind::ListedCategory(categories);
         }
         let outputs = Outputs::of(&booster, &estimator)?;
-        Ok(Self { booster, estimator, features, outputs })
+        let engine = Engine::Native(Sums::new(&booster));
+        Ok(Self { booster, estimator, features, outputs, engine })
+    }
+
+    /// The same model scored by LightGBM's own library, which reads `text`. It has neither leaf indices nor
+    /// contributions: the crate that binds it offers none that are safe.
+    ///
+    /// # Errors
+    /// As [`LightGbm::new`], and what LightGBM says.
+    #[cfg(feature = "reference-lightgbm")]
+    pub fn reference(
+        booster: Booster,
+        estimator: Estimator,
+        text_columns: &[usize],
+        text: &str,
+    ) -> Result<Self, LoadError> {
+        let reference = super::reference::Reference::new(text, booster.iterations())
+            .map_err(|reason| LoadError::invalid("LightGBM", reason))?;
+        let mut scorer = Self::new(booster, estimator, text_columns)?;
+        scorer.engine = Engine::Reference(reference);
+        scorer.outputs.leaf_index = None;
+        scorer.outputs.contributions = None;
+        Ok(scorer)
     }
 
     fn class(&self) -> &str {
@@ -73,24 +108,27 @@ impl LightGbm {
     }
 
     /// Raw scores of all rows, row-major.
-    fn raw_scores(&self, frame: &Frame, out: &mut Vec<f64>) {
-        let booster = &self.booster;
-        out.clear();
-        out.resize(frame.rows() * booster.outputs, 0.0);
-        let mut row = vec![0.0; frame.cols()];
-        for (index, scores) in out.chunks_exact_mut(booster.outputs).enumerate() {
-            clean(frame.row(index), &mut row);
-            for iteration in booster.trees.chunks_exact(booster.outputs) {
-                for (score, tree) in scores.iter_mut().zip(iteration) {
-                    *score += tree.value(tree.tree.leaf(&row), &row);
-                }
+    fn raw_scores(&self, frame: &Frame, out: &mut Vec<f64>) -> Result<(), ScoreError> {
+        match &self.engine {
+            Engine::Native(sums) => {
+                out.clear();
+                out.resize(frame.rows() * self.booster.outputs, 0.0);
+                sums.add_scores(&self.booster, frame.cells(), out);
             }
+            #[cfg(feature = "reference-lightgbm")]
+            Engine::Reference(reference) => *out = reference.raw_scores(frame)?,
         }
+        Ok(())
     }
 
     /// What `Booster.predict` gives.
-    fn transformed(&self, frame: &Frame, out: &mut Vec<f64>) {
-        self.raw_scores(frame, out);
+    fn transformed(&self, frame: &Frame, out: &mut Vec<f64>) -> Result<(), ScoreError> {
+        #[cfg(feature = "reference-lightgbm")]
+        if let Engine::Reference(reference) = &self.engine {
+            *out = reference.predict(frame)?;
+            return Ok(());
+        }
+        self.raw_scores(frame, out)?;
         #[expect(clippy::cast_precision_loss, reason = "iterations are far below 2^53")]
         let iterations = self.booster.iterations() as f64;
         for scores in out.chunks_exact_mut(self.booster.outputs) {
@@ -99,38 +137,43 @@ impl LightGbm {
             }
             self.booster.objective.convert(scores);
         }
+        Ok(())
     }
 
-    fn probabilities(&self, frame: &Frame, out: &mut Vec<f64>) {
-        self.transformed(frame, out);
-        if self.outputs.predict_proba.as_ref().is_some_and(|output| output.shape == Shape::Matrix(2))
-            && self.booster.outputs == 1
-        {
-            let of_second = std::mem::take(out);
-            out.extend(of_second.into_iter().flat_map(|p| [1.0 - p, p]));
+    fn probabilities(&self, frame: &Frame, out: &mut Vec<f64>) -> Result<(), ScoreError> {
+        self.transformed(frame, out)?;
+        let width = self.outputs.predict_proba.as_ref().map_or(1, |output| output.shape.width());
+        if width == 2 && self.booster.outputs == 1 {
+            // One probability becomes two, from the last row to the first so that none is overwritten.
+            out.resize(2 * frame.rows(), 0.0);
+            for row in (0..frame.rows()).rev() {
+                let of_second = out[row];
+                out[2 * row] = 1.0 - of_second;
+                out[2 * row + 1] = of_second;
+            }
         }
+        Ok(())
     }
 
-    fn predictions(&self, frame: &Frame, out: &mut Vec<f64>) {
-        match &self.estimator {
-            Estimator::Classifier { custom_objective: false, labels } => {
-                self.probabilities(frame, out);
-                let classes = std::mem::take(out);
-                out.extend(classes.chunks_exact(labels.len()).map(first_maximum));
-            }
-            Estimator::Booster | Estimator::Regressor { .. } | Estimator::Classifier { .. } => {
-                self.transformed(frame, out);
-            }
+    fn predictions(&self, frame: &Frame, out: &mut Vec<f64>) -> Result<(), ScoreError> {
+        let Estimator::Classifier { custom_objective: false, labels } = &self.estimator else {
+            return self.transformed(frame, out);
+        };
+        self.probabilities(frame, out)?;
+        for row in 0..frame.rows() {
+            out[row] = first_maximum(&out[row * labels.len()..][..labels.len()]);
         }
+        out.truncate(frame.rows());
+        Ok(())
     }
 
     fn leaf_indices(&self, frame: &Frame, out: &mut Vec<f64>) {
         out.clear();
-        let mut row = vec![0.0; frame.cols()];
-        let trees = &self.booster.trees[..self.booster.iterations() * self.booster.outputs];
-        for index in 0..frame.rows() {
-            clean(frame.row(index), &mut row);
-            out.extend(trees.iter().map(|tree| f64::from(tree.tree.leaf(&row))));
+        out.resize(frame.rows() * self.booster.scored_trees().len(), 0.0);
+        match &self.engine {
+            Engine::Native(sums) => sums.leaf_indices(&self.booster, frame.cells(), out),
+            #[cfg(feature = "reference-lightgbm")]
+            Engine::Reference(_) => {}
         }
     }
 
@@ -141,7 +184,7 @@ impl LightGbm {
         let mut row = vec![0.0; frame.cols()];
         let mut path = Vec::new();
         for (index, phis) in out.chunks_exact_mut(width * self.booster.outputs).enumerate() {
-            clean(frame.row(index), &mut row);
+            row.iter_mut().zip(frame.row(index)).for_each(|(cell, &given)| *cell = without_tiny(given));
             for iteration in self.booster.trees.chunks_exact(self.booster.outputs) {
                 for (phi, tree) in phis.chunks_exact_mut(width).zip(iteration) {
                     contributions::add(tree, &row, phi, &mut path);
@@ -161,7 +204,7 @@ impl Scorer for LightGbm {
             Method::Predict => Some(&self.outputs.predict),
             Method::PredictProba => self.outputs.predict_proba.as_ref(),
             Method::RawScore => Some(&self.outputs.raw_score),
-            Method::LeafIndex => Some(&self.outputs.leaf_index),
+            Method::LeafIndex => self.outputs.leaf_index.as_ref(),
             Method::Contributions => self.outputs.contributions.as_ref(),
         }
     }
@@ -174,9 +217,9 @@ impl Scorer for LightGbm {
             return Err(ScoreError::NoSuchOutput { class: self.class().to_owned(), method: method.as_str() });
         }
         match method {
-            Method::Predict => self.predictions(frame, out),
-            Method::PredictProba => self.probabilities(frame, out),
-            Method::RawScore => self.raw_scores(frame, out),
+            Method::Predict => self.predictions(frame, out)?,
+            Method::PredictProba => self.probabilities(frame, out)?,
+            Method::RawScore => self.raw_scores(frame, out)?,
             Method::LeafIndex => self.leaf_indices(frame, out),
             Method::Contributions => self.contributions(frame, out),
         }
@@ -184,19 +227,25 @@ impl Scorer for LightGbm {
     }
 
     fn summary(&self) -> Summary {
-        Summary { trees: self.booster.trees.len(), kernels: "walk".into(), memory_bytes: 0 }
+        let (kernels, engine_bytes) = match &self.engine {
+            Engine::Native(sums) => (sums.describe(), sums.memory_bytes()),
+            #[cfg(feature = "reference-lightgbm")]
+            Engine::Reference(_) => ("LightGBM's own library".to_owned(), 0),
+        };
+        let memory_bytes = engine_bytes + self.booster.memory_bytes();
+        Summary { trees: self.booster.trees.len(), kernels, memory_bytes }
     }
 }
 
 impl Outputs {
     fn of(booster: &Booster, estimator: &Estimator) -> Result<Self, LoadError> {
         let scores = Output { shape: shape(booster.outputs), values: Values::Float };
-        let trees = booster.iterations() * booster.outputs;
+        let trees = booster.scored_trees().len();
         let mut outputs = Self {
             predict: scores.clone(),
             predict_proba: probability_shape(booster).map(|shape| Output { shape, values: Values::Float }),
             raw_score: scores.clone(),
-            leaf_index: Output { shape: Shape::Matrix(trees), values: Values::Int },
+            leaf_index: Some(Output { shape: Shape::Matrix(trees), values: Values::Int }),
             contributions: contributions::available(booster).then(|| Output {
                 shape: Shape::Matrix((booster.feature_names.len() + 1) * booster.outputs),
                 values: Values::Float,
@@ -207,7 +256,7 @@ impl Outputs {
             Estimator::Regressor { .. } => outputs.predict_proba = None,
             Estimator::Classifier { custom_objective: true, .. } => outputs.predict_proba = Some(scores),
             Estimator::Classifier { labels, custom_objective: false } => {
-                let classes = outputs.predict_proba.as_ref().map(|output| output.shape.width());
+                let classes = classes(booster, labels.len());
                 if classes != Some(labels.len()) {
                     return Err(LoadError::unsupported(format!(
                         "an LGBMClassifier of {} classes whose model has {} outputs",
@@ -216,6 +265,7 @@ impl Outputs {
                     )));
                 }
                 outputs.predict = Output { shape: Shape::Vector, values: Values::Labels(labels.clone()) };
+                outputs.predict_proba = Some(Output { shape: Shape::Matrix(labels.len()), values: Values::Float });
             }
         }
         Ok(outputs)
@@ -235,15 +285,15 @@ fn probability_shape(booster: &Booster) -> Option<Shape> {
     }
 }
 
-fn number_feature(name: &str) -> Feature {
-    Feature { name: name.to_owned(), kind: FeatureKind::Number }
+/// Columns of an `LGBMClassifier`'s probabilities: it makes two of one output whatever the objective is, unless there
+/// are more than two labels or the objective is one for many classes.
+fn classes(booster: &Booster, labels: usize) -> Option<usize> {
+    let multiclass = labels > 2 || matches!(booster.objective, Objective::OneVsAll { .. } | Objective::Softmax);
+    if multiclass { Some(booster.outputs) } else { (booster.outputs == 1).then_some(2) }
 }
 
-/// LightGBM's C API takes only what is not zero into its row buffer: what counts as zero becomes zero.
-fn clean(cells: &[f64], row: &mut [f64]) {
-    for (cleaned, &cell) in row.iter_mut().zip(cells) {
-        *cleaned = if is_zero(cell) { 0.0 } else { cell };
-    }
+fn number_feature(name: &str) -> Feature {
+    Feature { name: name.to_owned(), kind: FeatureKind::Number }
 }
 
 /// `numpy.argmax`: the first of the largest; the first NaN if there is one.
