@@ -35,14 +35,13 @@ async fn one(State(app): State<Arc<App>>, Path(name): Path<String>) -> Response 
     let catalog = app.registry.catalog();
     match catalog.info(Reference::Newest(&name)) {
         Err(error) => error_response(&error),
-        Ok(newest) => {
+        Ok(_) => {
             let models: Vec<ModelInfo> = catalog
                 .infos()
                 .filter(|info| info.name == name || info.model_id.as_ref() == Some(&name))
                 .cloned()
                 .collect();
-            let mut whole = catalog.to_info(app.registry.root().display().to_string());
-            whole.default_model = Some(newest.name.clone());
+            let whole = catalog.to_info(app.registry.root().display().to_string());
             Json(CatalogInfo { models, ..whole }).into_response()
         }
     }
