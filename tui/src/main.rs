@@ -1,3 +1,7 @@
-//! `yummy-tui`'s binary.
+//! `yummy-tui`'s binary: everything is in the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    yummy_tui::run_cli()
+}

@@ -3,6 +3,7 @@
 //! An engine knows nothing of MLflow: a flavor (see [`crate::flavor`]) chooses one, and says what its plain `predict`
 //! means. All engines give the same bits whatever kernel they choose, and however rows are grouped.
 
+pub mod catboost;
 mod categories;
 pub mod forest;
 pub mod lightgbm;

@@ -1,0 +1,84 @@
+//! Whether the generator, not the server, made a trial what it is. Such a trial is void: it says nothing of the server.
+//! Pure: no clock, no I/O.
+
+use std::time::Duration;
+
+/// Least lag that is held against the generator; a scheduler's ordinary delays are below.
+const LAG_FLOOR: Duration = Duration::from_millis(1);
+/// Share of the objective's time that lag may take away from the server.
+const LAG_SHARE: f64 = 0.05;
+/// Share of the scheduled requests that must have been handed over.
+const MIN_HANDED_OVER: f64 = 0.995;
+/// Share of one core beyond which a generator thread is taken to be the bottleneck.
+const MAX_THREAD_CORE: f64 = 0.8;
+/// Share of the server's cores below which the server is not busy.
+const SERVER_BUSY: f64 = 0.8;
+/// Requests that must be measured before the lag's 99th percentile means anything.
+const MIN_LAGS: u64 = 100;
+
+/// What is known of the generator after a trial.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Health {
+    /// Requests measured.
+    pub measured: u64,
+    /// 99th percentile of the lag.
+    pub lag_p99: Duration,
+    /// Requests that were scheduled within the measured time.
+    pub scheduled: u64,
+    /// Of these, those that the pacer handed over.
+    pub handed_over: u64,
+    /// Of these, those that met the bound of requests in flight.
+    pub unsent: u64,
+    /// Cores that the busiest generator thread used.
+    pub busiest_thread: f64,
+    /// Connections that could not be opened for want of file descriptors or ports.
+    pub exhausted: u64,
+    /// Share of its cores that the server used, where it says so.
+    pub server_busy: Option<f64>,
+    /// Share of requests that found every connection busy.
+    pub waited_share: f64,
+    /// Median service time, beside that of the idle server.
+    pub service_p50: Duration,
+    /// Median service time of the idle server, when it is known.
+    pub idle_service_p50: Option<Duration>,
+}
+
+/// Why the trial is void, or `None` when the generator did its part. `p99` is the objective's time.
+#[must_use]
+pub fn void_reason(health: &Health, p99: Duration) -> Option<String> {
+    let lag_limit = LAG_FLOOR.max(p99.mul_f64(LAG_SHARE));
+    if health.exhausted > 0 {
+        return Some(format!("{} connections had no file descriptor or port", health.exhausted));
+    }
+    if health.measured >= MIN_LAGS && health.lag_p99 > lag_limit {
+        return Some(format!("lag p99 {} ms, above {} ms", ms(health.lag_p99), ms(lag_limit)));
+    }
+    if (health.handed_over as f64) < MIN_HANDED_OVER * health.scheduled as f64 {
+        return Some(format!("{} of {} scheduled requests were handed over", health.handed_over, health.scheduled));
+    }
+    if health.busiest_thread > MAX_THREAD_CORE {
+        return Some(format!("a generator thread used {:.0} % of a core", health.busiest_thread * 100.0));
+    }
+    let server_idle = health.server_busy.is_some_and(|busy| busy < SERVER_BUSY);
+    if health.unsent > 0 && server_idle {
+        return Some(format!("{} requests met the in-flight bound while the server had CPU left", health.unsent));
+    }
+    pool_reason(health, server_idle)
+}
+
+/// The pool is the limit when requests wait for a connection while the server answers those that have one as fast as
+/// when it is idle (Little's law: connections / service time is then the highest rate there can be).
+fn pool_reason(health: &Health, server_idle: bool) -> Option<String> {
+    /// Share of requests that wait for a connection before the pool is suspected.
+    const MANY_WAIT: f64 = 0.05;
+    /// Growth of the service time that shows a server queueing.
+    const QUEUEING: f64 = 1.5;
+    let idle = health.idle_service_p50?;
+    let unchanged = health.service_p50 <= idle.mul_f64(QUEUEING);
+    let limited = health.waited_share > MANY_WAIT && unchanged && (server_idle || health.server_busy.is_none());
+    limited.then(|| "all connections were busy while service times stayed those of the idle server".to_owned())
+}
+
+fn ms(duration: Duration) -> String {
+    format!("{:.1}", duration.as_secs_f64() * 1e3)
+}

@@ -1,0 +1,74 @@
+//! From arguments to a plan: the target is resolved and checked, the bodies are made.
+
+use yummy_api::load::Arrivals;
+use yummy_load::{
+    LoadError, Plan,
+    bodies::{Bodies, file, form::Form, vary, vary::Shape},
+    catalog,
+    generator::Transport,
+    slo::Slo,
+    target::{Reach, Target},
+};
+
+use super::args::{ArrivalsName, FormName, LoadArgs};
+
+/// Builds the plan of one run on `args.url`.
+pub(crate) fn build(args: &LoadArgs, reach: &Reach) -> Result<Plan, LoadError> {
+    let shape = shape(args);
+    let (path, model, bodies) = match &args.path {
+        Some(path) => {
+            let body = args.body.as_deref().ok_or_else(|| LoadError::Bodies {
+                source_name: path.clone(),
+                reason: "a bare path has no example to send; give bodies with --body FILE".to_owned(),
+            })?;
+            (path.clone(), String::new(), file::read(body, &shape)?)
+        }
+        None => model_and_bodies(args, reach, &shape)?,
+    };
+    Ok(Plan {
+        target: Target::resolve(&args.url, &path, reach)?,
+        model,
+        reach: reach.clone(),
+        bodies,
+        transport: Transport {
+            connections: args.connections,
+            keep_alive: !args.no_keepalive,
+            timeout: args.timeout,
+            ..Transport::default()
+        },
+        slo: Slo { p99: args.p99, errors: args.errors, achieved: args.achieved },
+        arrivals: match args.arrivals {
+            ArrivalsName::Constant => Arrivals::Constant,
+            ArrivalsName::Poisson => Arrivals::Poisson,
+        },
+        seed: args.seed,
+    })
+}
+
+fn model_and_bodies(args: &LoadArgs, reach: &Reach, shape: &Shape) -> Result<(String, String, Bodies), LoadError> {
+    let chosen = catalog::choose(&args.url, args.model.as_deref(), reach)?;
+    let name = args.model.clone().unwrap_or_else(|| chosen.info.name.clone());
+    let source = format!("the example of {name}");
+    let bodies = match (&args.body, &chosen.info.example, &chosen.info.inputs) {
+        (Some(path), _, _) => file::read(path, shape)?,
+        (None, Some(example), _) => vary::from_example(example, &source, shape)?,
+        (None, None, Some(inputs)) => vary::from_signature(inputs, &format!("the signature of {name}"), shape)?,
+        (None, None, None) => {
+            let reason = "it has neither an example nor a signature; give bodies with --body FILE".to_owned();
+            return Err(LoadError::Model { model: name, reason });
+        }
+    };
+    let version = chosen.info.version.map_or_else(String::new, |version| format!(" v{version}"));
+    Ok((chosen.path, format!("{name}{version}"), bodies))
+}
+
+fn shape(args: &LoadArgs) -> Shape {
+    let form = args.form.map(|form| match form {
+        FormName::Split => Form::Split,
+        FormName::Records => Form::Records,
+        FormName::Inputs => Form::Inputs,
+        FormName::Instances => Form::Instances,
+        FormName::Csv => Form::Csv,
+    });
+    Shape { rows: args.rows, form, seed: args.seed, same_row: args.same_row }
+}
