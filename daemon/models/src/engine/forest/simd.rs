@@ -95,13 +95,14 @@ fn batch_body<const N: usize, S: Sink>(
     sink: &mut S,
     part: impl Fn(&[Step], &[[i8; N]], &mut [u8; N]),
 ) {
-    block.columns.fill(block.cells, block.width, N, block.bytes);
-    let (bytes, _) = block.bytes.as_chunks::<N>();
-    let rows = block.cells.len() / block.width;
+    let Block { columns, cells, width, bytes, first_row } = block;
+    columns.fill(cells, width, N, bytes);
+    let (bytes, _) = bytes.as_chunks::<N>();
+    let rows = cells.len() / width;
     let mut places = [0; N];
     for (tree, steps) in batch.trees().enumerate() {
         part(steps, bytes, &mut places);
-        sink.rows(tree, block.first_row, &places[..rows]);
+        sink.rows(tree, first_row, &places[..rows]);
     }
 }
 
