@@ -23,6 +23,7 @@ mod parquet;
 mod plan;
 mod python;
 mod table;
+mod tensor;
 
 use yummy_models::{Frame, Method};
 
