@@ -6,6 +6,12 @@ pub const REQUEST_DURATION: &str = "http_server_request_duration_seconds";
 pub const REQUESTS: &str = "yummyd_requests_total";
 /// Counter, by model and version: rows scored.
 pub const ROWS: &str = "yummyd_rows_total";
+/// Counter, bytes, by model and version: request bodies.
+pub const REQUEST_BYTES: &str = "yummyd_request_bytes_total";
+/// Counter, bytes, by model and version: response bodies.
+pub const RESPONSE_BYTES: &str = "yummyd_response_bytes_total";
+/// Gauge: scoring requests that wait for a compute thread.
+pub const QUEUE_DEPTH: &str = "yummyd_queue_depth";
 /// Gauge: scoring requests being answered now.
 pub const IN_FLIGHT: &str = "yummyd_requests_in_flight";
 /// Histogram, seconds, by model, version and stage (decode, queue, predict, encode).

@@ -38,7 +38,23 @@ pub const FLAMEGRAPH: &str = "/debug/flamegraph.svg";
 pub const PROFILE_FOLDED: &str = "/debug/profile.folded";
 /// `GET`: the same samples as gzipped pprof protobuf.
 pub const PPROF_PROFILE: &str = "/debug/pprof/profile";
+/// `GET`: the same samples for speedscope.
+pub const PROFILE_SPEEDSCOPE: &str = "/debug/profile.speedscope.json";
+/// `GET`: what two kept captures differ in, as SVG.
+pub const FLAMEGRAPH_DIFF: &str = "/debug/flamegraph/diff.svg";
+/// `GET`: captures that are kept, a list of [`crate::profile::CaptureInfo`].
+pub const PROFILES: &str = "/debug/profiles";
+/// `GET`: what there is to profile, as text.
+pub const PPROF_INDEX: &str = "/debug/pprof/";
+/// `GET`: the command line, its arguments separated by NUL.
+pub const PPROF_CMDLINE: &str = "/debug/pprof/cmdline";
+/// `GET`: heap profile as gzipped pprof protobuf, in builds that have it.
+pub const PPROF_HEAP: &str = "/debug/pprof/heap";
+/// `GET`: heap flame graph, in builds that have it.
+pub const HEAP_FLAMEGRAPH: &str = "/debug/flamegraph/heap.svg";
 
+/// Response header: the number under which a profile's capture is kept.
+pub const HEADER_PROFILE_ID: &str = "x-yummy-profile-id";
 /// Response header: which model and version answered (`NAME/VERSION` or `m-<id>`).
 pub const HEADER_MODEL: &str = "x-yummy-model";
 /// Request header: this request is load, not traffic; the value is the run's id.

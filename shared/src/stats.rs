@@ -53,6 +53,9 @@ pub struct Window {
     pub client_errors: u64,
     /// Answers with 5xx.
     pub server_errors: u64,
+    /// Requests whose client left before the answer; not among `requests`.
+    #[serde(default)]
+    pub client_gone: u64,
     /// Rows scored.
     pub rows: u64,
     /// Bytes of request bodies.

@@ -1,24 +1,7 @@
-//! `yummy-tui`'s binary.
+//! `yummy-tui`'s binary: everything is in the library.
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
-use yummy_tui::headless::{self, LoadArgs};
-
-#[derive(Parser)]
-#[command(version, about)]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    /// Load a scoring server, and say what it can do.
-    Load(Box<LoadArgs>),
-}
-
 fn main() -> ExitCode {
-    let Command::Load(args) = Cli::parse().command;
-    headless::run(&args)
+    yummy_tui::run_cli()
 }

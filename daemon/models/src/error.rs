@@ -84,4 +84,10 @@ pub enum ScoreError {
         /// The method that was asked for.
         method: &'static str,
     },
+    /// A reference library refused the frame.
+    #[error("the reference library could not score: {reason}")]
+    Library {
+        /// What it said.
+        reason: String,
+    },
 }

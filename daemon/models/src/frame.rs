@@ -1,7 +1,7 @@
 //! The engine's input: one row-major block of `f64`.
 //!
 //! A numeric cell holds the number as the Python library would get it (`f32` columns already rounded), NaN when it is
-//! missing. A categorical cell holds the code that [`crate::Feature::category`] gives for the request's own text, so
+//! missing. A categorical cell holds the code that its [`crate::FeatureKind`] gives for the request's own text, so
 //! that an engine never sees a string.
 
 /// Rows by columns, row-major.

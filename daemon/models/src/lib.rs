@@ -8,9 +8,11 @@
 //! * [`yaml`]: what both are written in.
 //! * [`frame`]: the engine's input.
 //! * [`engine`]: the [`Scorer`] trait and the engines behind it.
+//! * [`container`]: Python's pickles and skops archives, read as data.
 //! * [`flavor`]: one file per MLflow flavor: which file, which engine, which output.
 //! * [`model`]: all of it together.
 
+pub mod container;
 pub mod engine;
 pub mod error;
 pub mod flavor;
@@ -20,6 +22,7 @@ pub mod model;
 pub mod signature;
 pub mod yaml;
 
+pub use engine::catboost::category_hash;
 pub use engine::{Feature, FeatureKind, Labels, Method, Output, Scorer, Shape, Summary, Values};
 pub use error::{LoadError, ScoreError};
 pub use frame::Frame;

@@ -3,7 +3,14 @@
 //! An engine knows nothing of MLflow: a flavor (see [`crate::flavor`]) chooses one, and says what its plain `predict`
 //! means. All engines give the same bits whatever kernel they choose, and however rows are grouped.
 
+pub mod catboost;
+mod categories;
+pub mod forest;
+pub mod lightgbm;
+
 use std::{fmt, sync::Arc};
+
+pub use categories::Categories;
 
 use crate::{Frame, ScoreError};
 
@@ -62,17 +69,6 @@ pub enum FeatureKind {
     HashedCategory,
     /// LightGBM trained on a pandas `category` column: the category's place in the list; NaN for one that is not there.
     ListedCategory(Arc<Categories>),
-}
-
-/// The categories of one pandas column, in the order of their codes.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Categories {
-    /// Text.
-    Text(Vec<String>),
-    /// Numbers, integers and floats alike (Python compares them by value).
-    Number(Vec<f64>),
-    /// Booleans.
-    Bool(Vec<bool>),
 }
 
 /// Shape of an answer for `n` rows.

@@ -2,6 +2,8 @@
 
 mod catboost;
 mod lightgbm;
+mod lightgbm_estimator;
+mod sklearn;
 
 use std::path::Path;
 
@@ -17,6 +19,9 @@ pub fn load(dir: &Path, mlmodel: &MlModel, options: &LoadOptions) -> Result<Box<
     }
     if mlmodel.flavors.contains_key(catboost::NAME) {
         return catboost::load(dir, mlmodel, options);
+    }
+    if mlmodel.flavors.contains_key(sklearn::NAME) {
+        return sklearn::load(dir, mlmodel, options);
     }
     Err(LoadError::unsupported(format!("flavor {}", mlmodel.native_flavor().unwrap_or("python_function"))))
 }

@@ -1,0 +1,268 @@
+#!/usr/bin/env python3
+r"""Compares this crate's answers with Python CatBoost's, bit by bit, over random rows of many kinds of models.
+
+    python compare_catboost.py [--rows 100000] [--out FOLDER] [NAME ...]
+
+The tests' own data come from it too:
+
+    python compare_catboost.py --rows 40 --shap-rows 10 --iterations 4 --only-write --out ../tests/catboost/data \
+        nan_min multi_more_classes uncertainty lossguide_multi multi_label cat_mixed cat_all_kinds binary_text
+
+Needs catboost, numpy and pandas, and cargo. Each model is trained, saved in both formats and loaded again (JSON does not
+keep every bit, so its answers are those of the model that was read back); its rows and answers go to a folder, and
+`cargo run --example catboost_compare` scores the same rows and counts the bits that differ.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import subprocess
+import tempfile
+import warnings
+
+import catboost as cb
+import numpy as np
+import pandas as pd
+
+warnings.filterwarnings("ignore")
+TRAIN = 3000
+RNG = np.random.RandomState(20)
+QUIET = dict(verbose=0, allow_writing_files=False, thread_count=2, iterations=60, random_seed=1)
+CATS = ["city", "sex", "code", "flag", "long"]
+
+
+def numbers(rows, features=8):
+    """Numbers of several scales; a constant one and one with few values among them."""
+    frame = pd.DataFrame(RNG.randn(rows, features), columns=[f"x{i}" for i in range(features)])
+    frame["x1"] *= 1e4
+    frame["x2"] = RNG.randint(0, 5, rows).astype(float)
+    frame["x3"] = 7.0
+    return frame
+
+
+def with_missing(frame, share=0.1):
+    """The same with NaN in two columns."""
+    frame = frame.copy()
+    for column in ("x0", "x4"):
+        frame.loc[RNG.rand(len(frame)) < share, column] = np.nan
+    return frame
+
+
+def categories(rows, unseen=False):
+    """Text, integers, booleans as text, and texts of every length class of the hash, beside numbers."""
+    frame = numbers(rows, 4)
+    more = 20 if unseen else 0
+    frame["city"] = [f"ville {i}" for i in RNG.randint(0, 40 + more, rows)]
+    frame["sex"] = RNG.choice(["m", "f", "東京"], rows)
+    frame["code"] = RNG.randint(-5, 25 + more, rows)
+    frame["flag"] = RNG.choice(["True", "False"], rows)
+    frame["long"] = ["L" * int(k) + str(k) for k in RNG.randint(0, 130 + more, rows)]
+    return frame
+
+
+def target(frame):
+    """A number that depends on all kinds of columns."""
+    x = frame["x0"].fillna(-1).to_numpy()
+    y = x + 0.3 * frame["x2"].to_numpy() + np.sin(frame["x1"].to_numpy() / 3e3)
+    if "city" in frame:
+        y = y + frame["city"].str.len().to_numpy() * 0.1 + (frame["code"].to_numpy() % 5) * 0.4
+        y = y + frame["city"].str[-1:].astype(int).to_numpy() * 0.2 * (frame["sex"] == "m").to_numpy()
+    return y + RNG.randn(len(frame)) * 0.2
+
+
+def thirds(y):
+    return np.digitize(y, np.quantile(y, [0.33, 0.66]))
+
+
+def half(y):
+    return (y > np.median(y)).astype(int)
+
+
+C, R, B, K = cb.CatBoostClassifier, cb.CatBoostRegressor, cb.CatBoost, cb.CatBoostRanker
+NAMES3 = np.array(["red", "green", "blüe"])
+
+
+def labels(*of):
+    return lambda y: np.array(of)[thirds(y) if len(of) == 3 else half(y)]
+
+
+def columns(*functions):
+    return lambda y: np.column_stack([function(y) for function in functions])
+
+
+# name: class, rows, target, parameters
+MODELS = {
+    "regression": (R, numbers, None, {}),
+    "nan_min": (R, lambda n: with_missing(numbers(n)), None, dict(nan_mode="Min")),
+    "nan_max": (R, lambda n: with_missing(numbers(n)), None, dict(nan_mode="Max")),
+    "nan_forbidden": (R, numbers, None, dict(nan_mode="Forbidden")),
+    "deep": (R, numbers, None, dict(depth=10, iterations=20)),
+    "very_deep": (R, numbers, None, dict(depth=16, iterations=2)),
+    "stumps": (R, numbers, None, dict(depth=1, iterations=200)),
+    "long": (R, numbers, None, dict(iterations=1000, depth=4)),
+    "many_features": (R, lambda n: numbers(n, 300), lambda y: y, dict(iterations=100, rsm=0.2)),
+    "border_count_1000": (R, numbers, None, dict(border_count=1000, depth=8, iterations=200)),
+    "per_feature_quantization": (R, numbers, None, dict(per_float_feature_quantization=["0:border_count=1024", "1:border_count=5"])),
+    "ignored": (R, numbers, None, dict(ignored_features=[0, 3])),
+    "monotone": (R, numbers, None, dict(monotone_constraints={"x0": 1})),
+    "ordered": (R, numbers, None, dict(boosting_type="Ordered", has_time=True)),
+    "depthwise": (R, numbers, None, dict(grow_policy="Depthwise", depth=7)),
+    "lossguide": (R, lambda n: with_missing(numbers(n)), None, dict(grow_policy="Lossguide", max_leaves=50, depth=12)),
+    "lossguide_multi": (C, numbers, thirds, dict(grow_policy="Lossguide", max_leaves=12)),
+    "poisson": (R, numbers, lambda y: np.exp(y / 2).round(), dict(loss_function="Poisson")),
+    "tweedie": (R, numbers, np.abs, dict(loss_function="Tweedie:variance_power=1.4")),
+    "uncertainty": (R, numbers, None, dict(loss_function="RMSEWithUncertainty")),
+    "quantile": (R, numbers, None, dict(loss_function="Quantile:alpha=0.2")),
+    "multi_quantile": (R, numbers, None, dict(loss_function="MultiQuantile:alpha=0.1,0.5,0.9")),
+    "multi_rmse": (R, numbers, columns(lambda y: y, np.cos), dict(loss_function="MultiRMSE")),
+    "mae": (R, numbers, None, dict(loss_function="MAE")),
+    "survival": (R, numbers, lambda y: np.column_stack([np.abs(y), np.abs(y) + 1]), dict(loss_function="SurvivalAft:dist=Normal")),
+    "ranker": (K, numbers, lambda y: thirds(y).astype(float), dict(loss_function="YetiRank")),
+    "base_binary": (B, numbers, half, dict(loss_function="Logloss")),
+    "base_multi": (B, numbers, labels(*NAMES3), dict(loss_function="MultiClass")),
+    "base_spread": (B, numbers, labels(*NAMES3), dict(loss_function="MultiClass", class_names=["other", "red", "green", "blüe"])),
+    "binary_int": (C, numbers, labels(3, 7), {}),
+    "binary_float": (C, numbers, labels(0.25, 1.0), {}),
+    "binary_bool": (C, numbers, lambda y: half(y) == 1, {}),
+    "binary_text": (C, numbers, labels("non", "oui"), {}),
+    "binary_weights": (C, numbers, half, dict(class_weights=[1, 5])),
+    "binary_threshold": (C, numbers, half, dict(_threshold=0.8)),
+    "cross_entropy": (C, numbers, lambda y: 1 / (1 + np.exp(-y)), dict(loss_function="CrossEntropy")),
+    "focal": (C, numbers, half, dict(loss_function="Focal:focal_alpha=0.6;focal_gamma=2")),
+    "multi_int": (C, numbers, lambda y: thirds(y) - 1, {}),
+    "multi_float": (C, numbers, labels(0.5, 1.5, 2.5), {}),
+    "multi_text": (C, numbers, labels(*NAMES3), {}),
+    "multi_of_two": (C, numbers, lambda y: half(y) == 1, dict(loss_function="MultiClass")),
+    "multi_more_classes": (C, numbers, thirds, dict(loss_function="MultiClass", classes_count=6)),
+    "multi_reordered": (C, numbers, thirds, dict(class_names=[2, 0, 1])),
+    "multi_ten": (C, numbers, lambda y: pd.qcut(y, 10, labels=False), dict(iterations=30)),
+    "one_vs_all": (C, numbers, labels(*NAMES3), dict(loss_function="MultiClassOneVsAll")),
+    "multi_label": (C, numbers, columns(half, lambda y: half(np.cos(y)), lambda y: half(y * y)), dict(loss_function="MultiLogloss")),
+    "multi_label_threshold": (C, numbers, columns(half, lambda y: half(np.cos(y))), dict(loss_function="MultiLogloss", _threshold=0.3)),
+    "multi_cross_entropy": (C, numbers, columns(lambda y: half(y) * 0.8 + 0.1, lambda y: half(-y) * 0.7), dict(loss_function="MultiCrossEntropy")),
+    "cat_binary": (C, categories, half, dict(cat_features=CATS)),
+    "cat_regression": (R, categories, None, dict(cat_features=CATS)),
+    "cat_multi": (C, categories, thirds, dict(cat_features=CATS)),
+    "cat_one_hot": (C, categories, half, dict(cat_features=CATS, one_hot_max_size=255)),
+    "cat_mixed": (R, categories, None, dict(cat_features=CATS, one_hot_max_size=3, max_ctr_complexity=4, iterations=150)),
+    "cat_all_kinds": (R, categories, None, dict(
+        cat_features=CATS, max_ctr_complexity=3,
+        simple_ctr=["Borders:TargetBorderCount=5", "Buckets:TargetBorderCount=3", "BinarizedTargetMeanValue", "Counter"],
+        combinations_ctr=["Borders:TargetBorderCount=2", "Counter:Prior=0.5/1", "BinarizedTargetMeanValue"])),
+    "cat_counter_full": (C, categories, half, dict(cat_features=CATS, counter_calc_method="Full", simple_ctr=["Counter"], combinations_ctr=["Counter"])),
+    "cat_lossguide": (C, categories, half, dict(cat_features=CATS, grow_policy="Lossguide")),
+    "cat_depthwise_multi": (C, categories, thirds, dict(cat_features=CATS, grow_policy="Depthwise", depth=5)),
+    "cat_multi_label": (C, categories, columns(half, lambda y: half(np.sin(y))), dict(loss_function="MultiLogloss", cat_features=CATS)),
+    "cat_has_time": (C, categories, half, dict(cat_features=CATS, has_time=True)),
+    "constant_target": (R, numbers, lambda y: y * 0 + 3.5, dict(allow_const_label=True, bootstrap_type="No")),
+}
+
+
+def adversarial(frame, model, rows):
+    """Random rows like the training's, with borders and their neighbours, NaN, infinities and extremes among them."""
+    frame = frame.sample(rows, replace=True, random_state=3).reset_index(drop=True)
+    borders = model.get_borders()
+    for place, name in enumerate(frame.columns):
+        if frame[name].dtype != float:
+            continue
+        column = frame[name].to_numpy().copy()
+        own = np.array(borders.get(place, []), dtype=np.float32)
+        if len(own):
+            at = RNG.choice(own, rows)
+            near = np.choose(RNG.randint(0, 3, rows), [at, np.nextafter(at, np.float32(np.inf)), np.nextafter(at, -np.float32(np.inf))])
+            column = np.where(RNG.rand(rows) < 0.3, near.astype(float), column)
+        special = RNG.choice([np.nan, np.inf, -np.inf, 0.0, -0.0, 1e39, -1e39, 1e-46, 5e-324], rows)
+        frame[name] = np.where(RNG.rand(rows) < 0.05, special, column)
+    return frame
+
+
+def answer(model, kind, frame, shap_rows):
+    """All that Python answers, by the name of the method."""
+    pool = cb.Pool(frame, cat_features=[name for name in CATS if name in frame])
+    answers = {"predict": model.predict(pool), "leaf_index": model.calc_leaf_indexes(pool)}
+    if kind is not K:
+        answers["raw_score"] = model.predict(pool, prediction_type="RawFormulaVal")
+    if kind is C:
+        answers["predict_proba"] = model.predict_proba(pool)
+    if shap_rows:
+        few = cb.Pool(frame[:shap_rows], cat_features=[name for name in CATS if name in frame])
+        values = np.asarray(model.get_feature_importance(few, type="ShapValues"))
+        answers["contributions"] = values.reshape(len(values), -1)
+    return answers
+
+
+def write(folder, model, kind, frame, answers):
+    """about.json; numbers.f64 and categories.txt, by row; answers.f64, one after the other."""
+    folder.mkdir(parents=True, exist_ok=True)
+    is_number = [frame[name].dtype == float for name in frame.columns]
+    numbers = frame.loc[:, is_number]
+    categories = frame.loc[:, [not number for number in is_number]]
+    numbers.to_numpy().astype("<f8").tofile(folder / "numbers.f64")
+    if categories.shape[1]:
+        lines = ("\t".join(map(str, row)) for row in categories.itertuples(index=False))
+        (folder / "categories.txt").write_text("\n".join(lines), encoding="utf-8")
+    kinds = ["number" if number else "category" for number in is_number]
+    about = dict(model_type=kind.__name__, columns=kinds, rows=len(frame), answers={})
+    at = 0
+    with open(folder / "answers.f64", "wb") as file:
+        for method, values in answers.items():
+            values = np.asarray(values)
+            about["answers"][method] = dict(shape=list(values.shape))
+            if method == "predict" and kind is C:
+                about["answers"][method]["values"] = values.reshape(-1).tolist()
+            else:
+                about["answers"][method]["at"] = at
+                at += values.size
+                values.astype("<f8").tofile(file)
+    (folder / "about.json").write_text(json.dumps(about))
+
+
+def train(name, iterations=None):
+    kind, rows, to_target, parameters = MODELS[name]
+    parameters = dict(QUIET, **parameters)
+    if iterations:
+        parameters["iterations"] = iterations
+    threshold = parameters.pop("_threshold", None)
+    frame = rows(TRAIN)
+    y = target(frame)
+    y = to_target(y) if to_target else y
+    groups = dict(group_id=np.repeat(np.arange(TRAIN // 20), 20)) if kind is K else {}
+    model = (kind(parameters) if kind is B else kind(**parameters)).fit(frame, y, **groups)
+    if threshold:
+        model.set_probability_threshold(threshold)
+    return kind, rows, frame, model
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--shap-rows", type=int, default=200)
+    parser.add_argument("--iterations", type=int, help="trees per model, to make small files for the tests")
+    parser.add_argument("--out", help="where the folders go; with --only-write nothing is compared")
+    parser.add_argument("--only-write", action="store_true")
+    parser.add_argument("names", nargs="*")
+    options = parser.parse_args()
+    out = pathlib.Path(options.out or tempfile.mkdtemp(prefix="catboost-compare-"))
+    for name in options.names or MODELS:
+        kind, rows, frame, model = train(name, options.iterations)
+        has_cats = "city" in frame
+        for save_format in ("cbm", "json"):
+            folder = out / f"{name}.{save_format}"
+            folder.mkdir(parents=True, exist_ok=True)
+            path = str(folder / "model.cb")
+            pool = cb.Pool(frame, cat_features=CATS) if has_cats else None
+            model.save_model(path, format=save_format, pool=pool)
+            loaded = kind()
+            loaded.load_model(path, format=save_format)
+            rows_to_score = adversarial(rows(TRAIN * 2, unseen=True) if has_cats else rows(TRAIN * 2), model, options.rows)
+            write(folder, loaded, kind, rows_to_score, answer(loaded, kind, rows_to_score, options.shap_rows))
+    if options.only_write:
+        return
+    root = pathlib.Path(__file__).resolve().parents[3]
+    command = ["cargo", "run", "-q", "-p", "yummy-models", "--example", "catboost_compare", "--", str(out)]
+    raise SystemExit(subprocess.run(command, cwd=root, env=dict(os.environ)).returncode)
+
+
+if __name__ == "__main__":
+    main()

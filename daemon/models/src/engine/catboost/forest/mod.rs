@@ -1,0 +1,210 @@
+//! The trees over bins: from the bins of rows to sums of leaves.
+//!
+//! Sums run over the trees in file order, in `f64`, row by row: the order in which CatBoost adds, and so its bits.
+
+mod nodes;
+mod oblivious;
+mod one_row;
+
+use nodes::{NodeTree, node_tree};
+use oblivious::{ObliviousTree, REACH, add_block, oblivious};
+use one_row::OneRow;
+
+use super::{
+    columns::Test,
+    error::{Fault, invalid},
+    file::{Node, Trees},
+};
+
+/// Rows that are scored together: their bins of one column fill two cache lines.
+pub(super) const BLOCK: usize = 128;
+
+/// From this many rows on a block is scored together, below it row by row.
+const ROWS_FOR_BLOCK: usize = 32;
+
+/// The trees of a model.
+#[derive(Debug)]
+pub(super) struct Forest {
+    /// Values per leaf.
+    dimension: usize,
+    leaf_values: Vec<f64>,
+    shape: Shape,
+}
+
+#[derive(Debug)]
+enum Shape {
+    Oblivious {
+        trees: Vec<ObliviousTree>,
+        one_row: OneRow,
+        /// The leaf values by tree and dimension, for [`add_block`]; empty when that is how they are anyway.
+        planes: Vec<f64>,
+    },
+    NonSymmetric(Vec<NodeTree>),
+}
+
+impl Forest {
+    /// Lays out `trees` over the list of all splits.
+    ///
+    /// # Errors
+    /// [`Fault::Invalid`] for a split or leaf that is not there, and for steps that do not lead onwards.
+    pub(super) fn new(
+        trees: &Trees,
+        splits: &[Test],
+        dimension: usize,
+        mut leaf_values: Vec<f64>,
+    ) -> Result<Self, Fault> {
+        if dimension == 0 || !leaf_values.len().is_multiple_of(dimension) {
+            return Err(invalid("the leaf values are not whole leaves"));
+        }
+        let shape = match trees {
+            Trees::Oblivious(trees) => {
+                let trees = oblivious(trees, splits, dimension, leaf_values.len())?;
+                let planes = if dimension == 1 { Vec::new() } else { planes(&trees, &leaf_values, dimension) };
+                leaf_values.extend([0.0; REACH]);
+                Shape::Oblivious { one_row: OneRow::new(&trees), trees, planes }
+            }
+            Trees::NonSymmetric(trees) => {
+                let last_leaf =
+                    leaf_values.len().checked_sub(dimension).ok_or_else(|| invalid("there are no leaves"))?;
+                let tree = |nodes: &Vec<Node>| node_tree(nodes, splits, last_leaf);
+                Shape::NonSymmetric(trees.iter().map(tree).collect::<Result<_, _>>()?)
+            }
+        };
+        Ok(Self { dimension, leaf_values, shape })
+    }
+
+    /// Number of trees.
+    pub(super) fn trees(&self) -> usize {
+        match &self.shape {
+            Shape::Oblivious { trees, .. } => trees.len(),
+            Shape::NonSymmetric(trees) => trees.len(),
+        }
+    }
+
+    /// Values per leaf.
+    pub(super) fn dimension(&self) -> usize {
+        self.dimension
+    }
+
+    /// How it scores, for people.
+    pub(super) fn kernels(&self) -> String {
+        match &self.shape {
+            Shape::Oblivious { one_row, .. } => {
+                let vectors = if has_avx2() { "avx2" } else { "portable" };
+                format!("{} below {ROWS_FOR_BLOCK} rows, blocks of {BLOCK} ({vectors}) above", one_row.name())
+            }
+            Shape::NonSymmetric(_) => "node by node".to_owned(),
+        }
+    }
+
+    /// Bytes that it holds.
+    pub(super) fn memory_bytes(&self) -> usize {
+        let shape = match &self.shape {
+            Shape::Oblivious { trees, one_row, planes } => {
+                let trees: usize = trees.iter().map(|tree| size_of_val(&*tree.tests) + size_of_val(tree)).sum();
+                trees + size_of_val(&**planes) + one_row.memory_bytes()
+            }
+            Shape::NonSymmetric(trees) => trees.iter().map(NodeTree::memory_bytes).sum(),
+        };
+        shape + size_of_val(&*self.leaf_values)
+    }
+
+    /// Whether that many rows are better scored as a block, with a stride of [`BLOCK`].
+    pub(super) fn prefers_block(&self, rows: usize) -> bool {
+        rows >= ROWS_FOR_BLOCK
+    }
+
+    /// Writes the sum of the leaves of one row, whose column `c` is `bins[c]`.
+    pub(super) fn sum_row(&self, bins: &[u8], sums: &mut [f64]) {
+        match &self.shape {
+            Shape::Oblivious { trees, one_row, .. } => one_row.sum(trees, &self.leaf_values, bins, sums),
+            Shape::NonSymmetric(_) => self.sum_leaves(bins, 1, sums),
+        }
+    }
+
+    /// Writes the sum of the leaves of up to [`BLOCK`] rows: row-major, `dimension` values each. Column `c` of row `r`
+    /// is `bins[c * BLOCK + r]`.
+    pub(super) fn sum_block(&self, bins: &[u8], sums: &mut [f64]) {
+        let Shape::Oblivious { trees, planes, .. } = &self.shape else { return self.sum_leaves(bins, BLOCK, sums) };
+        let planes = if planes.is_empty() { &self.leaf_values } else { planes };
+        let mut by_dimension = vec![[0.0; BLOCK]; self.dimension];
+        add_block(trees, planes, bins, &mut by_dimension);
+        for (row, sums) in sums.chunks_exact_mut(self.dimension).enumerate() {
+            for (sum, column) in sums.iter_mut().zip(&by_dimension) {
+                *sum = column[row];
+            }
+        }
+    }
+
+    fn sum_leaves(&self, bins: &[u8], stride: usize, sums: &mut [f64]) {
+        sums.fill(0.0);
+        self.each_leaf(bins, stride, sums.len() / self.dimension, |row, _, leaf| {
+            let sums = &mut sums[row * self.dimension..][..self.dimension];
+            for (sum, value) in sums.iter_mut().zip(&self.leaf_values[leaf..]) {
+                *sum += value;
+            }
+        });
+    }
+
+    /// All leaf values.
+    pub(super) fn leaf_values(&self) -> &[f64] {
+        &self.leaf_values
+    }
+
+    /// The number within its tree of the leaf whose values are at `place`.
+    pub(super) fn leaf_number(&self, tree: usize, place: usize) -> usize {
+        let first = match &self.shape {
+            Shape::Oblivious { trees, .. } => trees[tree].leaves,
+            Shape::NonSymmetric(trees) => trees[tree].leaves,
+        };
+        (place - first) / self.dimension
+    }
+
+    /// Calls `visit` with row, tree and the place of the leaf's values, tree after tree, for up to [`BLOCK`] rows.
+    pub(super) fn each_leaf(
+        &self,
+        bins: &[u8],
+        stride: usize,
+        rows: usize,
+        mut visit: impl FnMut(usize, usize, usize),
+    ) {
+        match &self.shape {
+            Shape::Oblivious { trees, .. } => {
+                for (number, tree) in trees.iter().enumerate() {
+                    for row in 0..rows {
+                        visit(
+                            row,
+                            number,
+                            tree.leaves + tree.leaf(bins.get(row..).unwrap_or_default(), stride) * self.dimension,
+                        );
+                    }
+                }
+            }
+            Shape::NonSymmetric(trees) => {
+                for (number, tree) in trees.iter().enumerate() {
+                    tree.each_leaf(bins, stride, rows, |row, place| visit(row, number, place));
+                }
+            }
+        }
+    }
+}
+
+/// The leaf values of each tree with those of one dimension side by side, and [`REACH`] zeros.
+fn planes(trees: &[ObliviousTree], leaf_values: &[f64], dimension: usize) -> Vec<f64> {
+    let mut planes = Vec::with_capacity(leaf_values.len() + REACH);
+    for tree in trees {
+        let own = &leaf_values[tree.leaves..][..dimension << tree.tests.len()];
+        for k in 0..dimension {
+            planes.extend(own[k..].iter().step_by(dimension));
+        }
+    }
+    planes.extend([0.0; REACH]);
+    planes
+}
+
+fn has_avx2() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return std::arch::is_x86_feature_detected!("avx2");
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}

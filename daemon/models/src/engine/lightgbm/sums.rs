@@ -1,0 +1,148 @@
+//! Leaves become scores: the values of the leaves that a [`Forest`] finds, added in LightGBM's order.
+
+use super::booster::Booster;
+use crate::engine::forest::{Forest, Sink, Tree, ZERO_THRESHOLD};
+
+/// A leaf byte can name this many values, so that many are always there to be looked up.
+const LEAF_BYTES: usize = 256;
+
+/// A forest and its leaves' values.
+#[derive(Debug)]
+pub(super) struct Sums {
+    forest: Forest,
+    /// Values of all leaves, tree after tree, each from left to right.
+    values: Vec<f64>,
+    /// Where each tree's values start.
+    starts: Vec<u32>,
+}
+
+impl Sums {
+    pub(super) fn new(booster: &Booster) -> Self {
+        let trees: Vec<&Tree> = booster.scored_trees().iter().map(|tree| &*tree.tree).collect();
+        let forest = Forest::new(&trees, booster.feature_names.len(), ZERO_THRESHOLD);
+        let mut values =
+            Vec::with_capacity(trees.iter().map(|tree| tree.leaves_in_order().len()).sum::<usize>() + LEAF_BYTES);
+        let mut starts = Vec::with_capacity(trees.len());
+        for tree in booster.scored_trees() {
+            // A child is an i32, and a file of 1 GiB cannot hold as many leaves as a u32 counts.
+            starts.push(values.len() as u32);
+            values.extend(tree.tree.leaves_in_order().iter().map(|&leaf| tree.leaf_values[leaf as usize]));
+        }
+        values.resize(values.len() + LEAF_BYTES, 0.0);
+        Self { forest, values, starts }
+    }
+
+    /// Adds each row's scores to `out`, which is row-major.
+    pub(super) fn add_scores(&self, booster: &Booster, cells: &[f64], out: &mut [f64]) {
+        if booster.linear {
+            let features = booster.feature_names.len();
+            self.forest.leaves(cells, &mut AddLinear { booster, cells, features, out });
+        } else {
+            self.forest.leaves(cells, &mut Add { sums: self, outputs: booster.outputs, out });
+        }
+    }
+
+    /// Writes the number of each row's leaf in each tree.
+    pub(super) fn leaf_indices(&self, booster: &Booster, cells: &[f64], out: &mut [f64]) {
+        self.forest.leaves(cells, &mut Indices { booster, out });
+    }
+
+    pub(super) fn describe(&self) -> String {
+        self.forest.describe()
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.forest.memory_bytes() + self.values.len() * 8 + self.starts.len() * 4
+    }
+}
+
+/// Adds leaf values. Each row gets its trees in their order, which is what makes the sum LightGBM's.
+struct Add<'a> {
+    sums: &'a Sums,
+    outputs: usize,
+    out: &'a mut [f64],
+}
+
+impl Sink for Add<'_> {
+    #[inline(always)]
+    fn row(&mut self, tree: usize, row: usize, leaf: usize) {
+        let value = self.sums.values[self.sums.starts[tree] as usize + leaf];
+        self.out[row * self.outputs + tree % self.outputs] += value;
+    }
+
+    #[inline(always)]
+    fn rows(&mut self, tree: usize, first_row: usize, leaves: &[u8]) {
+        let start = self.sums.starts[tree] as usize;
+        let Some(values) = self.sums.values[start..].first_chunk::<LEAF_BYTES>() else { return };
+        let scores = &mut self.out[first_row * self.outputs + tree % self.outputs..];
+        if self.outputs == 1 {
+            scores.iter_mut().zip(leaves).for_each(|(score, &leaf)| *score += values[usize::from(leaf)]);
+        } else {
+            let scores = scores.iter_mut().step_by(self.outputs);
+            scores.zip(leaves).for_each(|(score, &leaf)| *score += values[usize::from(leaf)]);
+        }
+    }
+
+    #[inline(always)]
+    fn lanes(&mut self, row: usize, places: &[u32], leaves: &[u8]) {
+        let value =
+            |(&start, &place): (&u32, &u32)| self.sums.values[start as usize + usize::from(leaves[place as usize])];
+        let scores = &mut self.out[row * self.outputs..][..self.outputs];
+        if let [score] = scores {
+            *score = self.sums.starts.iter().zip(places).map(value).fold(*score, |sum, value| sum + value);
+            return;
+        }
+        let iterations = self.sums.starts.chunks_exact(self.outputs).zip(places.chunks_exact(self.outputs));
+        for (starts, places) in iterations {
+            scores.iter_mut().zip(starts.iter().zip(places)).for_each(|(score, tree)| *score += value(tree));
+        }
+    }
+}
+
+/// Adds what linear models in the leaves give.
+struct AddLinear<'a> {
+    booster: &'a Booster,
+    cells: &'a [f64],
+    features: usize,
+    out: &'a mut [f64],
+}
+
+impl Sink for AddLinear<'_> {
+    fn row(&mut self, tree: usize, row: usize, leaf: usize) {
+        let scored = &self.booster.trees[tree];
+        let leaf = scored.tree.leaves_in_order()[leaf];
+        let value = scored.value(leaf, &self.cells[row * self.features..][..self.features]);
+        self.out[row * self.booster.outputs + tree % self.booster.outputs] += value;
+    }
+
+    fn rows(&mut self, tree: usize, first_row: usize, leaves: &[u8]) {
+        leaves.iter().zip(first_row..).for_each(|(&leaf, row)| self.row(tree, row, usize::from(leaf)));
+    }
+
+    fn lanes(&mut self, row: usize, places: &[u32], leaves: &[u8]) {
+        let trees = places.iter().enumerate();
+        trees.for_each(|(tree, &place)| self.row(tree, row, usize::from(leaves[place as usize])));
+    }
+}
+
+/// Writes leaf numbers.
+struct Indices<'a> {
+    booster: &'a Booster,
+    out: &'a mut [f64],
+}
+
+impl Sink for Indices<'_> {
+    fn row(&mut self, tree: usize, row: usize, leaf: usize) {
+        let trees = self.booster.scored_trees();
+        self.out[row * trees.len() + tree] = f64::from(trees[tree].tree.leaves_in_order()[leaf]);
+    }
+
+    fn rows(&mut self, tree: usize, first_row: usize, leaves: &[u8]) {
+        leaves.iter().zip(first_row..).for_each(|(&leaf, row)| self.row(tree, row, usize::from(leaf)));
+    }
+
+    fn lanes(&mut self, row: usize, places: &[u32], leaves: &[u8]) {
+        let trees = places.iter().enumerate();
+        trees.for_each(|(tree, &place)| self.row(tree, row, usize::from(leaves[place as usize])));
+    }
+}

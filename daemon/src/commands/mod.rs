@@ -1,0 +1,9 @@
+//! What the binary does: serve, check, predict.
+
+mod check;
+mod predict;
+mod serve;
+
+pub use check::check;
+pub use predict::predict;
+pub use serve::serve;

@@ -1,0 +1,429 @@
+//! The signature is enforced on a request's data (`_enforce_schema` of MLflow).
+
+use std::collections::{HashMap, HashSet};
+
+use yummy_models::signature::{ColumnSpec, DataType, Schema, TensorSpec};
+
+use super::{
+    array::{Array, stack, tuple},
+    error::ProtocolError,
+    inputs::Input,
+    plan::Plan,
+    python::{
+        Value,
+        value::{Dict, quoted_list},
+    },
+    table::{
+        Column, Data, Label, Table,
+        build::{dictionary, one_row},
+        cast, dtype, infer,
+    },
+};
+
+/// A message names at most this many columns.
+const MAX_NAMES: usize = 1000;
+
+/// What the model's `predict` is given.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Ready {
+    /// A `DataFrame`.
+    Table(Table),
+    /// An array.
+    Array(Array),
+    /// Something that no model served here takes, and what its library would say of it.
+    Unusable(String),
+}
+
+/// Casts a `DataFrame` of a JSON request to the signature's types.
+///
+/// # Errors
+/// [`ProtocolError`] for the first column that cannot be cast.
+pub(crate) fn cast_table(mut table: Table, plan: &Plan) -> Result<Table, ProtocolError> {
+    match &plan.schema {
+        None => {}
+        Some(Schema::Columns(specs)) => {
+            for (place, spec) in specs.iter().enumerate() {
+                let places: Vec<usize> = match &spec.name {
+                    Some(name) => table.places(name).collect(),
+                    None => (place < table.columns.len()).then_some(place).into_iter().collect(),
+                };
+                if places.len() > 1 && spec.kind == DataType::String {
+                    let reason = "AttributeError(\"'DataFrame' object has no attribute 'dtype'\")";
+                    return Err(ProtocolError::cast(spec.name.as_deref().unwrap_or_default(), "object", reason));
+                }
+                for place in places {
+                    cast_column(&mut table.columns[place], &spec.kind)?;
+                }
+            }
+        }
+        Some(Schema::Tensors(specs)) => {
+            for (place, kind) in tensor_columns(specs, &table) {
+                let column = &mut table.columns[place];
+                match column.data.value(0) {
+                    Some(Value::List(_)) => {}
+                    None if column.data.len() == 0 => {
+                        let reason = "IndexError('single positional indexer is out-of-bounds')";
+                        return Err(ProtocolError::cast(&shown(&column.label), &cast::dtype(&kind), reason));
+                    }
+                    _ => cast_column(column, &kind)?,
+                }
+            }
+        }
+    }
+    Ok(table)
+}
+
+/// Places and types of the columns that tensors are made of.
+fn tensor_columns(specs: &[TensorSpec], table: &Table) -> Vec<(usize, DataType)> {
+    match specs {
+        [TensorSpec { name: None, dtype, .. }] => {
+            (0..table.columns.len()).map(|place| (place, column_type(dtype))).collect()
+        }
+        named => named
+            .iter()
+            .filter_map(|spec| Some((table.places(spec.name.as_deref()?).next()?, column_type(&spec.dtype))))
+            .collect(),
+    }
+}
+
+/// The column type with the dtype of a tensor.
+fn column_type(dtype: &str) -> DataType {
+    match dtype {
+        "float64" => DataType::Double,
+        "float32" => DataType::Float,
+        "int64" => DataType::Long,
+        "int32" => DataType::Integer,
+        "bool" => DataType::Boolean,
+        "str" | "object" => DataType::String,
+        _ => DataType::Binary,
+    }
+}
+
+fn cast_column(column: &mut Column, kind: &DataType) -> Result<(), ProtocolError> {
+    let data = std::mem::replace(&mut column.data, Data::Opaque("object", 0));
+    column.data = cast::cast(data, kind)
+        .map_err(|reason| ProtocolError::cast(&shown(&column.label), &cast::dtype(kind), &reason.0))?;
+    Ok(())
+}
+
+/// A label in a message. Only names of the signature come here, and numbers.
+fn shown(label: &Label) -> String {
+    match label {
+        Label::Text(name) => name.chars().take(80).collect(),
+        Label::Int(number) => number.to_string(),
+        Label::Other => "?".into(),
+    }
+}
+
+/// Enforces the signature.
+///
+/// # Errors
+/// [`ProtocolError`] of kind schema.
+pub(crate) fn enforce(input: Input, plan: &Plan) -> Result<Ready, ProtocolError> {
+    let failed = |reason: String| ProtocolError::schema(&reason);
+    match &plan.schema {
+        None => Ok(without_signature(input)),
+        Some(Schema::Columns(specs)) => {
+            let unnamed = plan.names.is_empty() && !specs.is_empty();
+            // The rows hold arrays of no dimensions, which only the count of columns comes before.
+            let unsized_cells = unnamed && matches!(&input, Input::Records(rows) if !rows.is_empty());
+            let table = into_table(input).map_err(failed)?;
+            if unsized_cells && table.columns.len() >= specs.len() {
+                return Err(failed("len() of unsized object".into()));
+            }
+            let enforced = if unnamed { unnamed_columns(table, specs) } else { named_columns(table, specs) };
+            enforced.map(Ready::Table).map_err(failed)
+        }
+        Some(Schema::Tensors(specs)) => match specs.as_slice() {
+            [spec @ TensorSpec { name: None, .. }] => unnamed_tensor(input, spec).map(Ready::Array).map_err(failed),
+            named => named_tensors(&input, named).map_err(failed),
+        },
+    }
+}
+
+/// A dictionary whose values are given to the model as they are (the form for language models).
+///
+/// # Errors
+/// [`ProtocolError`] of kind schema.
+pub(crate) fn enforce_raw(dict: Dict, plan: &Plan) -> Result<Ready, ProtocolError> {
+    match &plan.schema {
+        Some(Schema::Columns(_)) => {}
+        Some(Schema::Tensors(_)) => return Err(ProtocolError::schema(&no_tensor("dict"))),
+        None => return Ok(Ready::Unusable("a dictionary is not an input of this model".into())),
+    }
+    let row = |value: &Value| {
+        let texts = |items: &Vec<Value>| items.iter().all(|item| matches!(item, Value::Text(_)));
+        value.is_scalar() || *value == Value::Null || matches!(value, Value::List(items) if texts(items))
+    };
+    let table =
+        if dict.entries().iter().all(|(_, value)| row(value)) { one_row(dict) } else { dictionary(dict, None, None) };
+    let table = table.map_err(|error| ProtocolError::schema(&no_frame(&error.0)))?;
+    enforce(Input::Table(table), plan)
+}
+
+fn no_frame(reason: &str) -> String {
+    format!(
+        "This model contains a column-based signature, which suggests a DataFrame input. There was an error casting the \
+         input data to a DataFrame: {reason}"
+    )
+}
+
+fn without_signature(input: Input) -> Ready {
+    match input {
+        Input::Table(table) => Ready::Table(table),
+        Input::Array(array) => Ready::Array(array),
+        Input::Columns(_) => Ready::Unusable("a dictionary of arrays is not an input of this model".into()),
+        Input::Records(_) => Ready::Unusable("a list of dictionaries is not an input of this model".into()),
+    }
+}
+
+fn into_table(input: Input) -> Result<Table, String> {
+    match input {
+        Input::Table(table) => Ok(table),
+        Input::Array(array) => array.into_table(),
+        Input::Columns(columns) => columns_table(columns),
+        Input::Records(rows) => Ok(records_table(rows)),
+    }
+}
+
+/// `DataFrame(dict of arrays)`.
+fn columns_table(columns: Vec<(Box<str>, Array)>) -> Result<Table, String> {
+    if columns.iter().all(|(_, array)| array.scalar) {
+        let made = columns.into_iter().map(|(name, array)| Column { label: Label::Text(name), data: array.data });
+        return Ok(Table { columns: made.collect(), rows: 1 });
+    }
+    if columns.iter().all(|(_, array)| array.shape.is_empty()) {
+        return Err(no_frame("If using all scalar values, you must pass an index"));
+    }
+    let mut rows = None;
+    for (_, array) in columns.iter().filter(|(_, array)| !array.scalar) {
+        let Some(&len) = array.shape.first() else {
+            return Err(no_frame("Per-column arrays must each be 1-dimensional"));
+        };
+        if *rows.get_or_insert(len) != len {
+            return Err(no_frame("All arrays must be of the same length"));
+        }
+    }
+    let rows = rows.unwrap_or(0);
+    let made = columns.into_iter().map(|(name, array)| {
+        let data = match array.shape.len() {
+            0 => array.data.stretched_as_is(rows),
+            1 => array.data,
+            // The cells of such a column are lists.
+            _ => Data::Object(vec![Value::List(Vec::new()); rows]),
+        };
+        Column { label: Label::Text(name), data }
+    });
+    Ok(Table { columns: made.collect(), rows })
+}
+
+/// `DataFrame(list of dicts of numpy scalars)`.
+fn records_table(rows: Vec<Vec<(Box<str>, Array)>>) -> Table {
+    let count = rows.len();
+    let mut places = HashMap::new();
+    let mut columns: Vec<(Label, Vec<Option<Array>>)> = Vec::new();
+    for (row, cells) in rows.into_iter().enumerate() {
+        for (name, array) in cells {
+            let place = *places.entry(name.clone()).or_insert_with(|| {
+                columns.push((Label::Text(name), Vec::new()));
+                columns.len() - 1
+            });
+            let column = &mut columns[place].1;
+            column.resize(row, None);
+            column.push(Some(array));
+        }
+    }
+    let column = |(label, mut cells): (Label, Vec<Option<Array>>)| {
+        cells.resize(count, None);
+        Column { label, data: scalars_column(cells) }
+    };
+    Table { columns: columns.into_iter().map(column).collect(), rows: count }
+}
+
+/// Scalars of one dtype keep it; a missing one, or a list among them, makes pandas look at the values.
+fn scalars_column(cells: Vec<Option<Array>>) -> Data {
+    let whole = cells.iter().all(|cell| cell.as_ref().is_some_and(|array| array.shape.is_empty()));
+    if whole && let Some(Ok(array)) = cells.iter().cloned().collect::<Option<Vec<_>>>().map(stack) {
+        return array.data;
+    }
+    let value = |cell: Option<Array>| match cell {
+        None => Value::Float(f64::NAN),
+        Some(array) if array.shape.is_empty() => array.data.value(0).unwrap_or(Value::Null),
+        Some(_) => Value::List(Vec::new()),
+    };
+    infer::column(cells.into_iter().map(value).collect())
+}
+
+fn named_columns(table: Table, specs: &[ColumnSpec]) -> Result<Table, String> {
+    let name = |spec: &'_ ColumnSpec| spec.name.clone().unwrap_or_default();
+    let known: HashMap<&str, usize> = table.by_name();
+    let missing: Vec<String> =
+        specs.iter().filter(|spec| spec.required).map(name).filter(|name| !known.contains_key(name.as_str())).collect();
+    if !missing.is_empty() {
+        let wanted: HashSet<String> = specs.iter().map(name).collect();
+        let extra =
+            table.columns.iter().any(|column| !matches!(&column.label, Label::Text(text) if wanted.contains(&**text)));
+        let note = if extra { " Note that there were extra inputs provided." } else { "" };
+        let names = quoted_list(missing.iter().map(String::as_str), MAX_NAMES);
+        return Err(format!("Model is missing inputs {names}.{note}"));
+    }
+    let order: Vec<Option<usize>> = specs.iter().map(|spec| known.get(name(spec).as_str()).copied()).collect();
+    let repeated = table.repeated_names();
+    let mut columns: Vec<Option<Column>> = table.columns.into_iter().map(Some).collect();
+    let mut enforced = Vec::with_capacity(specs.len());
+    for (spec, place) in specs.iter().zip(order) {
+        let Some(column) = place.and_then(|place| columns[place].take()) else { continue };
+        let name = name(spec);
+        if repeated.contains(name.as_str()) {
+            return Err("'DataFrame' object has no attribute 'dtype'".into());
+        }
+        let data = dtype::enforce(&name, column.data, &spec.kind)?;
+        enforced.push(Column { label: column.label, data });
+    }
+    Ok(Table { columns: enforced, rows: table.rows })
+}
+
+fn unnamed_columns(mut table: Table, specs: &[ColumnSpec]) -> Result<Table, String> {
+    let got = table.columns.len();
+    if got < specs.len() {
+        return Err(format!(
+            "Model inference is missing inputs. The model signature declares {} inputs  but the provided value only has \
+             {got} inputs. Note: the inputs were not named in the signature so we can only verify their count.",
+            specs.len()
+        ));
+    }
+    table.columns.truncate(specs.len());
+    if !table.repeated_names().is_empty() {
+        return Err("'DataFrame' object has no attribute 'dtype'".into());
+    }
+    let mut columns = Vec::with_capacity(specs.len());
+    for (column, spec) in table.columns.into_iter().zip(specs) {
+        let data = dtype::enforce(&shown(&column.label), column.data, &spec.kind)?;
+        columns.push(Column { label: column.label, data });
+    }
+    Ok(Table { columns, rows: table.rows })
+}
+
+fn unnamed_tensor(input: Input, spec: &TensorSpec) -> Result<Array, String> {
+    let array = match input {
+        Input::Array(array) => array,
+        Input::Table(table) => table_tensor(table, spec)?,
+        Input::Columns(_) | Input::Records(_) => {
+            let what = if matches!(input, Input::Columns(_)) { "dict" } else { "list" };
+            return Err(no_tensor(what));
+        }
+    };
+    let matches = array.shape.len() == spec.shape.len()
+        && array.shape.iter().zip(&spec.shape).all(|(&got, &want)| want == -1 || i64::try_from(got) == Ok(want));
+    if !matches {
+        let (got, want) = (tuple(&array.shape), tuple(&spec.shape));
+        return Err(format!("Shape of input {got} does not match expected shape {want}."));
+    }
+    let dtype = array.data.dtype();
+    if dtype != spec.dtype {
+        return Err(format!("dtype of input {dtype} does not match expected dtype {}", spec.dtype));
+    }
+    Ok(array)
+}
+
+fn no_tensor(what: &str) -> String {
+    format!(
+        "This model contains a tensor-based model signature with no input names, which suggests a numpy array input or a \
+         pandas dataframe input with proper column values, but an input of type <class '{what}'> was found."
+    )
+}
+
+fn table_tensor(table: Table, spec: &TensorSpec) -> Result<Array, String> {
+    let width = table.columns.len();
+    let (rows, want) = (table.rows, tuple(&spec.shape));
+    if rows == 0 || width == 0 {
+        return Err("Input DataFrame is empty.".into());
+    }
+    if width == 1 {
+        let data = table.columns.into_iter().next().map_or(Data::Opaque("object", 0), |column| column.data);
+        return match spec.shape[..] {
+            [-1] => Ok(Array { shape: vec![rows], data, scalar: false }),
+            [-1, 1] => Ok(Array { shape: vec![rows, 1], data, scalar: false }),
+            _ => Err(format!(
+                "The input pandas dataframe column 'None' contains scalar values, which requires the shape to be (-1,) or \
+                 (-1, 1), but got tensor spec shape of {want}."
+            )),
+        };
+    }
+    if spec.shape[..] != [-1, i64::try_from(width).unwrap_or(i64::MAX)] {
+        return Err(format!(
+            "This model contains a model signature with an unnamed input. Since the input data is a pandas DataFrame \
+             containing multiple columns, the input shape must be of the structure (-1, number_of_dataframe_columns). \
+             Instead, the input DataFrame passed had {width} columns and an input shape of {want} with all values within \
+             the DataFrame of scalar type. Please adjust the passed in DataFrame to match the expected structure"
+        ));
+    }
+    Ok(Array { shape: vec![rows, width], data: row_major(&table), scalar: false })
+}
+
+/// `table.to_numpy()` of columns of one dtype.
+fn row_major(table: &Table) -> Data {
+    let dtype = table.columns.first().map_or("object", |column| column.data.dtype());
+    if table.columns.iter().any(|column| column.data.dtype() != dtype) {
+        return Data::Opaque("object", table.rows * table.columns.len());
+    }
+    let cells = (0..table.rows).flat_map(|row| table.columns.iter().map(move |column| column.data.value(row)));
+    let cells: Vec<Value> = cells.map(|cell| cell.unwrap_or(Value::Null)).collect();
+    cast::cast(Data::Object(cells), &column_type(dtype)).unwrap_or(Data::Opaque("object", 0))
+}
+
+fn named_tensors(input: &Input, specs: &[TensorSpec]) -> Result<Ready, String> {
+    let names: HashSet<&str> = match input {
+        Input::Columns(columns) => columns.iter().map(|(name, _)| &**name).collect(),
+        Input::Table(table) => table.by_name().into_keys().collect(),
+        Input::Array(_) | Input::Records(_) => {
+            return Err(
+                "This model contains a tensor-based model signature with input names, which suggests a dictionary \
+                        input mapping input name to tensor."
+                    .into(),
+            );
+        }
+    };
+    let missing = specs.iter().filter_map(|spec| spec.name.as_deref()).filter(|name| !names.contains(name));
+    let missing: Vec<&str> = missing.collect();
+    if !missing.is_empty() {
+        let names = quoted_list(missing.into_iter(), MAX_NAMES);
+        return Err(format!("Model is missing inputs {names}."));
+    }
+    Ok(Ready::Unusable("several named tensors are not an input of this model".into()))
+}
+
+impl Table {
+    /// The first place of each name.
+    fn by_name(&self) -> HashMap<&str, usize> {
+        let mut places = HashMap::with_capacity(self.columns.len());
+        for (place, column) in self.columns.iter().enumerate() {
+            if let Label::Text(name) = &column.label {
+                places.entry(&**name).or_insert(place);
+            }
+        }
+        places
+    }
+
+    /// Names that more than one column has.
+    fn repeated_names(&self) -> HashSet<String> {
+        let mut seen = HashSet::with_capacity(self.columns.len());
+        let names = self.columns.iter().filter_map(|column| match &column.label {
+            Label::Text(name) => Some(&**name),
+            Label::Int(_) | Label::Other => None,
+        });
+        names.filter(|name| !seen.insert(*name)).map(str::to_owned).collect()
+    }
+}
+
+impl Data {
+    /// A scalar of a typed column repeated: the dtype stays.
+    fn stretched_as_is(self, rows: usize) -> Self {
+        match self {
+            Self::Single(values) => Self::Single(vec![values.first().copied().unwrap_or(f32::NAN); rows]),
+            Self::Int32(values) => Self::Int32(vec![values.first().copied().unwrap_or(0); rows]),
+            Self::Float(values) => Self::Float(vec![values.first().copied().unwrap_or(f64::NAN); rows]),
+            other => other.stretched(rows),
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! The fast path: the usual shapes of a request are walked once, byte by byte, straight into the frame.
+//!
+//! It reads `dataframe_split`, `dataframe_records`, `inputs` and `instances` of numbers, booleans, nulls and plain
+//! texts. At anything else it gives up, and the exact path reads the request from the start: no error is ever decided
+//! here. What it does read, it reads as the exact path would.
+
+mod cell;
+mod cursor;
+mod forms;
+
+use std::collections::HashMap;
+
+use yummy_models::{
+    FeatureKind, Frame, Method,
+    signature::{ColumnSpec, DataType, Schema, TensorSpec},
+};
+
+use super::{
+    Request, Style,
+    plan::{Library, Plan},
+};
+use cell::Target;
+use cursor::Cursor;
+
+/// What of a model makes requests fast.
+#[derive(Debug)]
+pub(crate) enum FastPlan {
+    /// Columns by name.
+    Named(NamedPlan),
+    /// Columns by position.
+    Positional(PositionalPlan),
+}
+
+/// Columns by name, in the order of the signature.
+#[derive(Debug)]
+pub(crate) struct NamedPlan {
+    columns: Vec<FastColumn>,
+    places: HashMap<Box<[u8]>, usize>,
+    /// Whether rows of `inputs` keep their types: numpy widens single numbers of the other types.
+    all_double: bool,
+}
+
+/// One column of the signature.
+#[derive(Debug)]
+struct FastColumn {
+    name: Box<[u8]>,
+    target: Target,
+    /// Its place in the frame.
+    feature: usize,
+}
+
+/// A matrix of numbers.
+#[derive(Debug)]
+pub(crate) struct PositionalPlan {
+    width: usize,
+    cells: PositionalCells,
+}
+
+/// How a matrix becomes numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum PositionalCells {
+    /// The signature says `double`.
+    Double,
+    /// The signature says `float`.
+    Single,
+    /// There is no signature: numpy and pandas look at the values.
+    Unknown,
+}
+
+impl FastPlan {
+    /// What can be fast for this model; `None` when nothing can.
+    pub(crate) fn new(plan: &Plan) -> Option<Self> {
+        match &plan.schema {
+            Some(Schema::Columns(specs)) if !plan.names.is_empty() => named(specs, plan).map(Self::Named),
+            Some(Schema::Columns(specs)) => {
+                let double = specs.iter().all(|spec| spec.kind == DataType::Double);
+                positional(plan, specs.len(), double.then_some(PositionalCells::Double)?)
+            }
+            Some(Schema::Tensors(specs)) => {
+                let [TensorSpec { name: None, dtype, shape }] = specs.as_slice() else { return None };
+                let &[-1, width] = shape.as_slice() else { return None };
+                let cells = match dtype.as_str() {
+                    "float64" => PositionalCells::Double,
+                    "float32" => PositionalCells::Single,
+                    _ => return None,
+                };
+                positional(plan, usize::try_from(width).ok()?, cells)
+            }
+            None => positional(plan, plan.features.len(), PositionalCells::Unknown),
+        }
+    }
+}
+
+fn positional(plan: &Plan, width: usize, cells: PositionalCells) -> Option<FastPlan> {
+    let numbers = plan.features.iter().all(|feature| feature.kind == FeatureKind::Number);
+    // CatBoost looks at the names of a table; the exact path does too.
+    let served = plan.library == Library::LightGbm && numbers && width == plan.features.len() && width > 0;
+    served.then_some(FastPlan::Positional(PositionalPlan { width, cells }))
+}
+
+fn named(specs: &[ColumnSpec], plan: &Plan) -> Option<NamedPlan> {
+    if specs.len() != plan.features.len() || plan.names.len() != specs.len() {
+        return None;
+    }
+    let by_name: HashMap<&str, usize> =
+        plan.features.iter().enumerate().map(|(place, feature)| (feature.name.as_str(), place)).collect();
+    let mut columns = Vec::with_capacity(specs.len());
+    for (place, spec) in specs.iter().enumerate() {
+        let name = spec.name.as_deref()?;
+        let feature = match plan.library {
+            Library::LightGbm => place,
+            Library::CatBoost => *by_name.get(name)?,
+        };
+        let target = Target::new(&spec.kind, &plan.features[feature].kind)?;
+        columns.push(FastColumn { name: name.as_bytes().into(), target, feature });
+    }
+    let places = columns.iter().enumerate().map(|(place, column)| (column.name.clone(), place)).collect();
+    let all_double = columns.iter().all(|column| column.target == Target::Double);
+    Some(NamedPlan { columns, places, all_double })
+}
+
+/// Reads a body when it is of a usual shape.
+pub(crate) fn read(plan: &Plan, body: &[u8], frame: &mut Frame) -> Option<Request> {
+    let fast = plan.fast.as_ref()?;
+    // Bytes that are no UTF-8 are an error, and those of other encodings never start like this.
+    let body = std::str::from_utf8(body).ok()?.as_bytes();
+    let mut cursor = Cursor::new(body);
+    frame.reset(plan.features.len());
+    let style = if cursor.peek() == b'[' {
+        let FastPlan::Named(plan) = fast else { return None };
+        forms::records(plan, &mut cursor, frame)?;
+        Style::Bare
+    } else {
+        cursor.expect(b'{')?;
+        let field = cursor.plain_text()?;
+        if matches!(field, b"columns" | b"index") {
+            // The form of 1.x is the value of `dataframe_split`.
+            cursor = Cursor::new(body);
+            table(fast, &mut cursor, frame)?;
+            Style::Bare
+        } else {
+            cursor.expect(b':')?;
+            field_value(fast, field, &mut cursor, frame)?;
+            // Further fields (parameters, other formats) are the exact path's.
+            cursor.expect(b'}')?;
+            Style::Wrapped
+        }
+    };
+    cursor.end()?;
+    let rows = frame.rows();
+    (rows > 0).then_some(Request { rows, method: Method::Predict, style, single: false })
+}
+
+fn field_value(fast: &FastPlan, field: &[u8], cursor: &mut Cursor<'_>, frame: &mut Frame) -> Option<()> {
+    match (fast, field) {
+        (FastPlan::Positional(plan), b"dataframe_split") => forms::positional_split(plan, cursor, frame).map(|_| ()),
+        (_, b"dataframe_split") => table(fast, cursor, frame),
+        (FastPlan::Named(plan), b"dataframe_records" | b"instances") => forms::records(plan, cursor, frame),
+        (FastPlan::Named(plan), b"inputs") => forms::inputs(plan, cursor, frame),
+        (FastPlan::Positional(plan), b"inputs" | b"instances") => forms::array(plan, cursor, frame),
+        _ => None,
+    }
+}
+
+/// A table whose columns are listed.
+fn table(fast: &FastPlan, cursor: &mut Cursor<'_>, frame: &mut Frame) -> Option<()> {
+    match fast {
+        FastPlan::Named(plan) => forms::split(plan, cursor, frame),
+        FastPlan::Positional(plan) => forms::positional_split(plan, cursor, frame)?.then_some(()),
+    }
+}

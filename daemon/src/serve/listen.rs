@@ -1,0 +1,196 @@
+//! Sockets, connections and the threads that serve them.
+//!
+//! One thread accepts and deals connections to the I/O threads in turn, so that a few connections spread evenly (with
+//! SO_REUSEPORT the kernel hashes them, and 8 connections often land 6 to 2). Each I/O thread has a runtime of its own;
+//! a connection never moves.
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener, TcpStream},
+    sync::Arc,
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use axum::Router;
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
+    task::LocalSet,
+};
+
+use super::{App, handle};
+
+/// Connections that wait for an I/O thread to take them; past it accepting waits, and the kernel's backlog holds them.
+const HANDOVER: usize = 64;
+/// Connections that wait in the kernel: what its default maximum allows.
+const BACKLOG: i32 = 4096;
+/// After an accept failed (no file descriptors left), wait before the next: the reason does not go away at once.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// A listening socket and the routes behind it that are not scoring.
+pub struct Listener {
+    /// Bound and listening.
+    pub socket: TcpListener,
+    /// Everything else.
+    pub router: Router,
+}
+
+/// Binds an address.
+///
+/// # Errors
+/// One line that says what to do.
+pub fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener, String> {
+    try_bind(address).map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            format!("cannot listen on {address}: the port is in use; stop what uses it, or choose another with {flag}")
+        }
+        io::ErrorKind::PermissionDenied => {
+            format!("cannot listen on {address}: ports below 1024 need privileges; choose another with {flag}")
+        }
+        _ => format!("cannot listen on {address}: {error}; choose another address with {flag}"),
+    })
+}
+
+fn try_bind(address: SocketAddr) -> io::Result<TcpListener> {
+    use socket2::{Domain, Socket, Type};
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    // A restart must not wait for the old connections' TIME_WAIT to end.
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// One accepted connection on its way to an I/O thread.
+struct Accepted {
+    stream: TcpStream,
+    router: Router,
+    /// Counts against the bound of open connections until it is dropped.
+    permit: OwnedSemaphorePermit,
+}
+
+/// Serves until `shutdown` says so, then lets requests in flight finish for at most `drain`.
+///
+/// # Errors
+/// When the system gives no thread, or a socket cannot be handed to the runtime.
+pub async fn serve(
+    app: Arc<App>,
+    listeners: Vec<Listener>,
+    io_threads: usize,
+    drain: Duration,
+    shutdown: watch::Receiver<bool>,
+) -> io::Result<()> {
+    let mut threads = Vec::new();
+    let mut workers = Vec::new();
+    for number in 0..io_threads {
+        let (deal, dealt) = mpsc::channel(HANDOVER);
+        threads.push(start_worker(number, Arc::clone(&app), dealt, drain)?);
+        workers.push(deal);
+    }
+    let open = Arc::new(Semaphore::new(app.limits.connections.min(Semaphore::MAX_PERMITS)));
+    let mut accepting = Vec::new();
+    for listener in listeners {
+        let workers = workers.clone();
+        accepting.push(tokio::spawn(accept(listener, workers, Arc::clone(&open), shutdown.clone())?));
+    }
+    drop(workers);
+    for task in accepting {
+        // An accept loop ends only on shutdown; one that panicked has said so on stderr.
+        let _ = task.await;
+    }
+    // The loops' ends of the channels are gone: each worker drains and ends.
+    let joined = tokio::task::spawn_blocking(move || threads.into_iter().for_each(|thread| drop(thread.join())));
+    let _ = joined.await;
+    Ok(())
+}
+
+/// The loop that accepts on one listener and deals to `workers` in turn.
+fn accept(
+    listener: Listener,
+    workers: Vec<mpsc::Sender<Accepted>>,
+    open: Arc<Semaphore>,
+    mut shutdown: watch::Receiver<bool>,
+) -> io::Result<impl Future<Output = ()> + Send> {
+    let socket = tokio::net::TcpListener::from_std(listener.socket)?;
+    let router = listener.router;
+    Ok(async move {
+        let next = async {
+            for worker in workers.iter().cycle() {
+                let Ok(permit) = Arc::clone(&open).acquire_owned().await else { return };
+                let stream = loop {
+                    match socket.accept().await.and_then(|(stream, _)| stream.into_std()) {
+                        Ok(stream) => break stream,
+                        Err(error) => {
+                            tracing::warn!(%error, "cannot accept a connection");
+                            tokio::time::sleep(ACCEPT_PAUSE).await;
+                        }
+                    }
+                };
+                if worker.send(Accepted { stream, router: router.clone(), permit }).await.is_err() {
+                    return;
+                }
+            }
+        };
+        tokio::select! {
+            () = next => {}
+            _ = shutdown.wait_for(|stop| *stop) => {}
+        }
+    })
+}
+
+fn start_worker(
+    number: usize,
+    app: Arc<App>,
+    dealt: mpsc::Receiver<Accepted>,
+    drain: Duration,
+) -> io::Result<JoinHandle<()>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    thread::Builder::new()
+        .name(format!("yummyd-io-{number}"))
+        .spawn(move || LocalSet::new().block_on(&runtime, work(app, dealt, drain)))
+}
+
+/// Serves the connections that are dealt to this thread, then drains.
+async fn work(app: Arc<App>, mut dealt: mpsc::Receiver<Accepted>, drain: Duration) {
+    let graceful = GracefulShutdown::new();
+    while let Some(accepted) = dealt.recv().await {
+        if let Err(error) = start_connection(&app, accepted, &graceful) {
+            tracing::debug!(%error, "cannot serve a connection");
+        }
+    }
+    if tokio::time::timeout(drain, graceful.shutdown()).await.is_err() {
+        tracing::warn!(seconds = drain.as_secs_f64(), "requests in flight did not finish in time");
+    }
+}
+
+fn start_connection(app: &Arc<App>, accepted: Accepted, graceful: &GracefulShutdown) -> io::Result<()> {
+    let Accepted { stream, router, permit } = accepted;
+    // An answer is one small write: waiting for more to send would only delay it.
+    stream.set_nodelay(true)?;
+    let stream = TokioIo::new(tokio::net::TcpStream::from_std(stream)?);
+    let service = {
+        let app = Arc::clone(app);
+        service_fn(move |request| {
+            let (app, router) = (Arc::clone(&app), router.clone());
+            async move { Ok::<_, std::convert::Infallible>(handle(&app, &router, request).await) }
+        })
+    };
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(app.limits.header_timeout)
+        .serve_connection(stream, service);
+    let watched = graceful.watch(connection);
+    tokio::task::spawn_local(async move {
+        // A client that goes away in the middle is its own affair.
+        let _ = watched.await;
+        drop(permit);
+    });
+    Ok(())
+}

@@ -1,0 +1,102 @@
+//! HTTP: the scoring routes on the I/O threads, everything else through axum's router.
+//!
+//! * `route`: which route a path is; scoring routes are found without a router.
+//! * `score`: one scoring request from body to answer.
+//! * `mlflow`: the answers of MLflow's scoring server that are no scores (ping, version, 404, 405, 307).
+//! * [`fault`]: why a request is not scored.
+//! * [`catalog`]: `GET /models…`.
+//! * [`admin`]: what observers and operators call.
+//! * [`listen`]: sockets, connections and threads.
+
+pub mod admin;
+pub mod catalog;
+pub mod fault;
+pub mod listen;
+mod mlflow;
+mod route;
+mod score;
+
+use std::sync::Arc;
+
+use axum::Router;
+use bytes::Bytes;
+use http::{Request, Response, StatusCode, header};
+use http_body_util::{BodyExt as _, Full, combinators::UnsyncBoxBody};
+use hyper::body::Incoming;
+use tower::ServiceExt as _;
+
+use crate::{
+    config::Limits,
+    execute::Pool,
+    registry::{Registry, Served},
+    telemetry::{ModelRow, ModelSource, Telemetry},
+};
+use route::Route;
+
+/// What every request may need.
+pub struct App {
+    /// What is served.
+    pub registry: Arc<Registry>,
+    /// Where requests are counted.
+    pub telemetry: Arc<Telemetry>,
+    /// Where long predictions run.
+    pub pool: Pool,
+    /// Bounds.
+    pub limits: Limits,
+}
+
+/// A body that is whole, or a stream (of events, of a profile).
+pub type Body = UnsyncBoxBody<Bytes, axum::Error>;
+
+/// Answers one request that came in through a listener whose other routes are `router`.
+pub async fn handle(app: &Arc<App>, router: &Router, request: Request<Incoming>) -> Response<Body> {
+    let (head, body) = request.into_parts();
+    match route::of(&head.method, head.uri.path()) {
+        Route::Score(target) => return whole(score::score(app, &target, &head.headers, body).await),
+        Route::Mlflow(answer) => return whole(answer),
+        Route::SlashRedirect => return whole(mlflow::redirect(&head)),
+        Route::Other => {}
+    }
+    match router.clone().oneshot(Request::from_parts(head, axum::body::Body::new(body))).await {
+        Ok(response) => response.map(http_body_util::BodyExt::boxed_unsync),
+        Err(never) => match never {},
+    }
+}
+
+fn whole(response: Response<Full<Bytes>>) -> Response<Body> {
+    response.map(|body| body.map_err(|never| match never {}).boxed_unsync())
+}
+
+/// A JSON answer.
+fn json(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
+    response
+}
+
+/// What the live numbers say of the models.
+pub struct CatalogView(pub Arc<App>);
+
+impl ModelSource for CatalogView {
+    fn models(&self) -> Vec<ModelRow> {
+        let catalog = self.0.registry.catalog();
+        let memory = |served: &Arc<Served>| served.loaded.model.scorer().summary().memory_bytes as u64;
+        catalog
+            .versions()
+            .map(|(info, served)| ModelRow {
+                name: info.name.clone(),
+                version: info.version,
+                flavor: info.flavor.clone(),
+                state: info.state,
+                reason: info.reason.clone(),
+                newest: info.newest,
+                memory_bytes: served.map(memory),
+            })
+            .collect()
+    }
+
+    fn queue_depth(&self) -> u64 {
+        self.0.pool.waiting() as u64
+    }
+}

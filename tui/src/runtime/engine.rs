@@ -1,0 +1,129 @@
+//! The bridge to the load engine: plans out, progress and reports in.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{
+    sync::{Notify, mpsc},
+    task::spawn_blocking,
+    time::{MissedTickBehavior, interval},
+};
+use yummy_api::load::{Arrivals, LoadReport};
+use yummy_load::{
+    LoadError, Plan, Run, Scenario, Snapshot,
+    bodies::{Bodies, vary, vary::Shape},
+    catalog,
+    generator::Transport,
+    lock,
+    slo::Slo,
+    target::{Reach, Target},
+};
+
+use crate::app::{
+    Msg,
+    load::{LoadPlan, Progress},
+};
+
+/// How often progress is looked at: a person sees no more.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// Runs a plan until it ends or `stop` is notified. Progress that finds the channel full is dropped: the next one
+/// replaces it anyway.
+pub(super) async fn run(plan: LoadPlan, messages: mpsc::Sender<Msg>, stop: Arc<Notify>) {
+    let result = drive(plan, &messages, &stop).await;
+    let result = result.map(Box::new).map_err(|error| error.to_string());
+    // The receiver is gone only when the dashboard ends.
+    let _ = messages.send(Msg::LoadDone(result)).await;
+}
+
+async fn drive(plan: LoadPlan, messages: &mpsc::Sender<Msg>, stop: &Notify) -> Result<LoadReport, LoadError> {
+    let scenario = scenario(&plan);
+    let asked = plan.clone();
+    // Bodies are made, and the example may be fetched: neither belongs on the thread that draws.
+    let handle = blocking(move || Run::start(engine_plan(&asked)?, scenario, Some(lock::default_path()))).await?;
+    let mut looks = interval(LOOK);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    while !handle.is_finished() {
+        tokio::select! {
+            _ = looks.tick() => {}
+            () = stop.notified() => handle.abort(),
+        }
+        let progress = progress(&handle.snapshot(), &plan);
+        let _ = messages.try_send(Msg::LoadProgress(Box::new(progress)));
+    }
+    blocking(move || handle.join()).await.map(|outcome| outcome.report)
+}
+
+/// Runs what blocks on a thread for it.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, LoadError> + Send + 'static,
+) -> Result<T, LoadError> {
+    let done = spawn_blocking(work).await;
+    done.unwrap_or_else(|error| Err(LoadError::Thread(std::io::Error::other(error))))
+}
+
+fn scenario(plan: &LoadPlan) -> Scenario {
+    Scenario::Burst { rate: plan.rate, duration: Duration::from_secs_f64(plan.duration_s) }
+}
+
+/// The engine's plan: loopback only, as everything that a key starts.
+fn engine_plan(plan: &LoadPlan) -> Result<Plan, LoadError> {
+    let reach = Reach::Loopback;
+    Ok(Plan {
+        target: Target::resolve(&plan.url, &plan.path, &reach)?,
+        model: plan.model.label(),
+        bodies: bodies(plan, &reach)?,
+        reach,
+        transport: Transport::default(),
+        slo: Slo {
+            p99: Duration::from_secs_f64(plan.p99_ms / 1e3),
+            errors: plan.error_share,
+            achieved: plan.achieved_share,
+        },
+        arrivals: Arrivals::Constant,
+        seed: 1,
+    })
+}
+
+/// Bodies like the input example; where the catalog of the dashboard has none, from what the daemon says of the model.
+fn bodies(plan: &LoadPlan, reach: &Reach) -> Result<Bodies, LoadError> {
+    let source = format!("the example of {}", plan.model.label());
+    if let Some(example) = &plan.body {
+        return vary::from_example(example, &source, &shape());
+    }
+    let reference = plan.model.version.map_or_else(|| plan.model.name.clone(), |v| format!("{}/{v}", plan.model.name));
+    let info = catalog::choose(&plan.url, Some(&reference), reach)?.info;
+    match (&info.example, &info.inputs) {
+        (Some(example), _) => vary::from_example(example, &source, &shape()),
+        (None, Some(inputs)) => vary::from_signature(inputs, &format!("the signature of {reference}"), &shape()),
+        (None, None) => Err(LoadError::Model {
+            model: reference,
+            reason: "it has neither an input example nor a signature to make rows from; log the model with one".into(),
+        }),
+    }
+}
+
+/// One row a request, each different.
+fn shape() -> Shape {
+    Shape { rows: 1, form: None, seed: 1, same_row: false }
+}
+
+fn progress(now: &Snapshot, plan: &LoadPlan) -> Progress {
+    let phase = if now.step.is_empty() { now.phase.as_str().to_owned() } else { now.step.clone() };
+    let measured = now.measured.as_secs_f64();
+    Progress {
+        phase,
+        elapsed_s: measured,
+        total_s: Some(plan.duration_s),
+        offered: now.offered,
+        achieved: (measured > 0.0).then_some(now.achieved),
+        sent: now.sent,
+        errors: now.errors.values().sum(),
+        p50_ms: now.response.map(|q| q.p50),
+        p99_ms: now.response.map(|q| q.p99),
+        slow_share: now.slow_share,
+        lag_p99_ms: now.lag.map(|q| q.p99),
+        in_flight: Some(now.in_flight),
+        generator_cpu: now.generator_cpu,
+        trials: now.trials.to_vec(),
+    }
+}
