@@ -29,9 +29,7 @@ const LIBRARY: &str = "libresolv.so.2";
 const HZ: u32 = 250;
 
 fn main() -> ExitCode {
-    let began = Instant::now();
-    profile::warm_up();
-    println!("warm-up: {:.0} ms, then {} resident", began.elapsed().as_secs_f64() * 1e3, mib(resident()));
+    println!("at the start: {} resident", mib(resident()));
     let mut arguments = std::env::args().skip(1).map(|argument| argument.parse().expect("whole numbers"));
     let mut next = |default: u64| arguments.next().unwrap_or(default);
     let (seconds, cancels, captures) = (next(60), next(1000), next(50));
@@ -65,7 +63,10 @@ async fn cancel(profiler: &Profiler, cancels: u64) {
         let patience = Duration::from_micros(random >> 47);
         match tokio::time::timeout(patience, profiler.capture(next(Duration::from_millis(100)))).await {
             Ok(Ok(_)) => finished += 1,
-            Ok(Err(profile::ProfileError::Busy { .. })) => busy += 1,
+            Ok(Err(profile::ProfileError::Busy { .. })) => {
+                busy += 1;
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
             Ok(Err(error)) => panic!("{error}"),
             Err(_) => {}
         }
@@ -81,8 +82,10 @@ async fn measure_memory(profiler: &Profiler, captures: u64) -> bool {
     let burner = burn.thread(|| {
         black_box((0..10_000_u64).sum::<u64>());
     });
-    // One that may still be running.
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    // One that was given up may still be running.
+    while matches!(profiler.capture(next(Duration::from_millis(100))).await, Err(profile::ProfileError::Busy { .. })) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     let before = resident();
     for _ in 0..captures {
         profiler.capture(next(Duration::from_millis(200))).await.expect("a capture");

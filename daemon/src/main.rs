@@ -13,16 +13,12 @@ use yummyd::{
         Config, ConfigError, LogFormat,
         args::{Args, Command},
     },
-    profile,
 };
 
 /// Usage or configuration is wrong.
 const EXIT_USAGE: u8 = 1;
 
 fn main() -> ExitCode {
-    // Before any thread exists: the unwinder builds its tables at first use, and must not do that inside a signal
-    // handler while another thread loads a library (profiling.md §0.3).
-    profile::warm_up();
     match run(Args::parse()) {
         Ok(code) => code,
         Err(error) => {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::sampler::SamplerError;
+
 /// Why there is no profile.
 #[derive(Debug, thiserror::Error)]
 pub enum ProfileError {
@@ -23,8 +25,8 @@ pub enum ProfileError {
     #[error("the rolling capture is off, start yummyd with it to look back, or ask for the next seconds")]
     RollingOff,
     /// The sampler could not be used.
-    #[error("the sampler failed: {0}")]
-    Sampler(#[from] pprof::Error),
+    #[error("{0}")]
+    Sampler(#[from] SamplerError),
     /// Nobody waits for the capture any more.
     #[error("the capture was cancelled")]
     Cancelled,

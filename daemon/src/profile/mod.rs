@@ -32,7 +32,7 @@ pub use self::{
     capture::{Capture, Measured, Stack},
     error::ProfileError,
     routes::routes,
-    sampler::warm_up,
+    sampler::SamplerError,
     symbols::Frame,
 };
 use self::{
@@ -44,8 +44,6 @@ use crate::telemetry::Telemetry;
 
 /// Name of the thread that captures.
 const THREAD: &str = "yummyd-prof";
-/// Stack of that thread: pprof walks its table of stacks by a chain of 4,096 nested iterators.
-const STACK_BYTES: usize = 8 << 20;
 
 /// What to capture.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -75,7 +73,7 @@ pub struct Profiler {
 
 impl Profiler {
     /// Starts the profiler's thread, with a rolling capture of `rolling_hz` samples a second if there is to be one.
-    /// Captures note what `telemetry` saw meanwhile. [`warm_up`] must have run before.
+    /// Captures note what `telemetry` saw meanwhile.
     ///
     /// # Errors
     /// When the thread cannot be started.
@@ -86,11 +84,11 @@ impl Profiler {
         let bounds = Bounds::of_this_kernel();
         let rolling_hz = rolling_hz.map(|hz| hz.clamp(1, bounds.max_hz));
         let worker = Worker::new(inbox, telemetry, rolling_hz);
-        std::thread::Builder::new().name(THREAD.to_owned()).stack_size(STACK_BYTES).spawn(move || worker.run())?;
+        std::thread::Builder::new().name(THREAD.to_owned()).spawn(move || worker.run())?;
         Ok(Self { store, jobs, bounds, rolling: rolling_hz.is_some() })
     }
 
-    /// Captures and waits for it. Dropping the future ends the capture within 50 ms.
+    /// Captures and waits for it. Dropping the future ends the capture within 10 ms.
     ///
     /// # Errors
     /// [`ProfileError::Busy`] while another capture runs, [`ProfileError::RollingOff`] when there is none to look

@@ -19,8 +19,8 @@ use crate::telemetry::Telemetry;
 const SEGMENT: Duration = Duration::from_secs(5);
 /// Segments kept: ten minutes.
 const KEPT: usize = 120;
-/// Segments after which the sampler starts afresh: it keeps every stack that it has seen since its start.
-const SEGMENTS_PER_START: usize = 60;
+/// How often samples are taken from the sampler: at the rates that a rolling capture has, its room is never full.
+const VISIT: Duration = Duration::from_millis(100);
 
 pub(crate) struct Rolling {
     hz: u32,
@@ -29,12 +29,10 @@ pub(crate) struct Rolling {
     segments: VecDeque<Segment>,
 }
 
-/// The sampler that runs, and what it had seen when the current segment began.
+/// The sampler that runs, and when the current segment began.
 struct Current {
     sampler: Sampler,
-    seen: RawProfile,
     began: Began,
-    segments: usize,
 }
 
 struct Segment {
@@ -48,12 +46,21 @@ impl Rolling {
         Self { hz, telemetry, current: None, segments: VecDeque::new() }
     }
 
-    /// Time until the current segment is to be closed.
+    /// Time until the next [`visit`](Self::visit).
     pub(crate) fn until_next(&mut self) -> Duration {
         if self.current.is_none() {
             self.start();
         }
-        self.current.as_ref().map_or(SEGMENT, |current| SEGMENT.saturating_sub(current.began.at.elapsed()))
+        VISIT
+    }
+
+    /// Takes what was sampled; closes the segment when it is long enough.
+    pub(crate) fn visit(&mut self) {
+        let Some(current) = &mut self.current else { return };
+        current.sampler.collect();
+        if current.began.at.elapsed() >= SEGMENT {
+            self.close_segment();
+        }
     }
 
     /// Stops sampling until the next call of [`Rolling::until_next`].
@@ -63,24 +70,11 @@ impl Rolling {
     }
 
     /// Keeps what was sampled since the last segment.
-    pub(crate) fn close_segment(&mut self) {
+    fn close_segment(&mut self) {
         let Some(current) = &mut self.current else { return };
         let measured = current.began.measure(self.hz, self.telemetry.as_deref());
-        let all = match current.sampler.read() {
-            Ok(all) => all,
-            Err(error) => {
-                tracing::warn!(%error, "the rolling capture starts afresh");
-                self.current = None;
-                return;
-            }
-        };
-        let raw = difference(&all, &current.seen);
-        current.seen = all;
+        let raw = current.sampler.take();
         current.began = Began::now(self.telemetry.as_deref());
-        current.segments += 1;
-        if current.segments >= SEGMENTS_PER_START {
-            self.current = None;
-        }
         self.segments.push_back(Segment { ended: Instant::now(), raw, measured });
         if self.segments.len() > KEPT {
             self.segments.pop_front();
@@ -111,14 +105,9 @@ impl Rolling {
         match Sampler::start(self.hz) {
             Ok(sampler) => {
                 let began = Began::now(self.telemetry.as_deref());
-                self.current = Some(Current { sampler, seen: RawProfile::new(), began, segments: 0 });
+                self.current = Some(Current { sampler, began });
             }
             Err(error) => tracing::warn!(%error, "the rolling capture cannot start, it will be tried again"),
         }
     }
-}
-
-fn difference(all: &RawProfile, seen: &RawProfile) -> RawProfile {
-    let grown = all.iter().map(|(stack, n)| (stack, n.saturating_sub(seen.get(stack).copied().unwrap_or(0))));
-    grown.filter(|(_, n)| *n > 0).map(|(stack, n)| (stack.clone(), n)).collect()
 }

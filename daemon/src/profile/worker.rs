@@ -18,8 +18,8 @@ use super::{
 };
 use crate::telemetry::{Activity, Telemetry, clock};
 
-/// How often a capture looks whether anybody still waits for it.
-const PATIENCE: Duration = Duration::from_millis(50);
+/// How often a capture takes what was sampled, and looks whether anybody still waits for it.
+const VISIT: Duration = Duration::from_millis(10);
 
 /// One capture to be made.
 pub(crate) struct Job {
@@ -64,7 +64,7 @@ impl Worker {
             let Some(rolling) = &mut self.rolling else { return self.inbox.recv().ok() };
             match self.inbox.recv_timeout(rolling.until_next()) {
                 Ok(job) => return Some(job),
-                Err(mpsc::RecvTimeoutError::Timeout) => rolling.close_segment(),
+                Err(mpsc::RecvTimeoutError::Timeout) => rolling.visit(),
                 Err(mpsc::RecvTimeoutError::Disconnected) => return None,
             }
         }
@@ -80,16 +80,17 @@ impl Worker {
         if let Some(rolling) = &mut self.rolling {
             rolling.pause();
         }
-        let sampler = Sampler::start(hz)?;
+        let mut sampler = Sampler::start(hz)?;
         let began = Began::now(self.telemetry.as_deref());
         while let Some(left) = length.checked_sub(began.at.elapsed()).filter(|left| !left.is_zero()) {
             if reply.is_closed() {
                 return Err(ProfileError::Cancelled);
             }
-            std::thread::sleep(left.min(PATIENCE));
+            std::thread::sleep(left.min(VISIT));
+            sampler.collect();
         }
         let measured = began.measure(hz, self.telemetry.as_deref());
-        Ok((sampler.read()?, measured))
+        Ok((sampler.take(), measured))
     }
 
     fn look_back(&mut self, length: Duration) -> Result<(RawProfile, Measured), ProfileError> {

@@ -5,7 +5,7 @@ mod burn;
 mod parse;
 
 use std::{
-    sync::{Mutex, MutexGuard, Once, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -38,9 +38,7 @@ struct Answer {
 
 impl Debug {
     fn new(rolling_hz: Option<u32>) -> Self {
-        static WARM: Once = Once::new();
         let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-        WARM.call_once(profile::warm_up);
         let profiler = Profiler::spawn(None, rolling_hz).expect("a thread");
         Self { routes: profile::routes(profiler), _turn: turn }
     }
