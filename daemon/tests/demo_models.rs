@@ -105,3 +105,23 @@ fn routes_that_mlflow_has_answer_as_it_does() {
     let answer = client.call("GET", "/ping/", &[], b"");
     assert_eq!((answer.status, answer.header("location")), (307, Some("http://test/ping")));
 }
+
+#[test]
+fn every_route_that_is_described_exists() {
+    let fixture = Fixture::demo();
+    let described = fixture.get("/openapi.json").json();
+    let paths = described["paths"].as_object().unwrap();
+    assert!(paths.len() > 12);
+    for (path, methods) in paths {
+        let path = path.replace("{name}", "wine").replace("{version}", "1").replace("{alias}", "champion");
+        for method in methods.as_object().unwrap().keys() {
+            if path == "/stats/stream" {
+                continue; // It never ends.
+            }
+            let path = if path.ends_with(".svg") { format!("{path}?seconds=1") } else { path.clone() };
+            let answer = fixture.client().call(&method.to_uppercase(), &path, &[], b"");
+            assert!(![404, 405].contains(&answer.status), "{method} {path}: {}", answer.status);
+        }
+    }
+    assert!(fixture.get("/docs").text().contains("<title>yummyd</title>"));
+}
