@@ -76,6 +76,20 @@ fn one_version_of_each_name_is_the_newest() {
 }
 
 #[test]
+fn runs_and_endpoints_reach_their_model() {
+    let fixture = Fixture::demo();
+    let newest = fixture.get("/models/wine").json()["models"][0].clone();
+    let (run, example) = (newest["run_id"].as_str().unwrap(), newest["example"].as_str().unwrap());
+    for path in [format!("/runs/{run}/wine/invocations"), "/endpoints/wine/invocations".into()] {
+        let answer = fixture.post(&path, example);
+        assert_eq!((answer.status, answer.header("x-yummy-model")), (200, Some("wine/2")), "{path}");
+    }
+    let listed = fixture.get("/api/2.0/endpoints/").json();
+    assert_eq!(listed["endpoints"].as_array().unwrap().len(), 4);
+    assert_eq!(fixture.get("/api/2.0/endpoints/wine").json()["endpoint_url"], "/endpoints/wine/invocations");
+}
+
+#[test]
 fn the_default_model_is_the_one_that_was_chosen() {
     let fixture = Fixture::demo_with(|settings| settings.default_model = Some("wine@champion".into()));
     let example = fixture.get("/models/wine").json()["models"][0]["example"].as_str().unwrap().to_owned();

@@ -37,6 +37,8 @@ pub enum ResolveError {
 #[derive(Clone)]
 pub(super) struct Entry {
     pub(super) info: ModelInfo,
+    /// `runs:/RUN/PATH`, for those who know it by its run.
+    pub(super) run_uri: Option<String>,
     pub(super) served: Option<Arc<Served>>,
 }
 
@@ -72,13 +74,13 @@ impl Catalog {
                 entry.info.newest = true;
             }
         }
-        // A registered model's files can be asked for by their id as well.
+        // A registered model's files can be asked for by their id and by their run as well.
         for (index, entry) in entries.iter().enumerate() {
-            if let Some(id) = &entry.info.model_id
-                && !names.contains_key(id)
-            {
-                let newest = entry.served.is_some().then_some(index);
-                names.insert(id.clone(), Named { entries: vec![index], newest });
+            let newest = entry.served.is_some().then_some(index);
+            for other in [&entry.info.model_id, &entry.run_uri].into_iter().flatten() {
+                if !names.contains_key(other) {
+                    names.insert(other.clone(), Named { entries: vec![index], newest });
+                }
             }
         }
         let mut catalog = Self { generation, entries, names, default: None, default_reason: String::new() };

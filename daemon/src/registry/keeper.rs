@@ -14,7 +14,7 @@ use arc_swap::ArcSwap;
 use http::HeaderValue;
 use tokio::sync::oneshot;
 use yummy_api::{
-    catalog::ModelState,
+    catalog::{ModelInfo, ModelState},
     event::{EventKind, Level},
 };
 
@@ -188,11 +188,10 @@ impl Keeper {
         self.drain();
         let Scan { registered, logged, problems } = found;
         self.report_problems(problems);
-        let named: HashSet<String> = registered.iter().filter_map(|found| found.model_id.clone()).collect();
-        let logged: Vec<Found> = logged
-            .into_iter()
-            .filter(|found| self.options.logged_models && !found.model_id.as_ref().is_some_and(|id| named.contains(id)))
-            .collect();
+        let named: HashSet<PathBuf> = registered.iter().filter_map(|found| found.artifact.clone().ok()).collect();
+        let is_new = |found: &Found| !found.artifact.as_ref().is_ok_and(|dir| named.contains(dir));
+        let logged: Vec<Found> =
+            logged.into_iter().filter(|found| self.options.logged_models && is_new(found)).collect();
         let directories: HashSet<&PathBuf> =
             registered.iter().chain(&logged).filter_map(|found| found.artifact.as_ref().ok()).collect();
         self.slots.retain(|dir, _| directories.contains(dir));
@@ -295,15 +294,15 @@ impl Keeper {
         let dir = match &found.artifact {
             Ok(dir) => dir.clone(),
             Err((state, reason)) => {
-                return Entry { info: info::of_found(found, *state, Some(reason.clone())), served: None };
+                return unserved(info::of_found(found, *state, Some(reason.clone())), found);
             }
         };
         if let Some(reason) = self.unreadable.get(&dir) {
-            return Entry { info: info::of_found(found, ModelState::Incomplete, Some(reason.clone())), served: None };
+            return unserved(info::of_found(found, ModelState::Incomplete, Some(reason.clone())), found);
         }
         let Some(slot) = self.slots.get(&dir) else {
             let reason = Some("its files are not there yet".into());
-            return Entry { info: info::of_found(found, ModelState::Incomplete, reason), served: None };
+            return unserved(info::of_found(found, ModelState::Incomplete, reason), found);
         };
         let (state, reason) = match &slot.outcome {
             Some(Ok(_)) => (ModelState::Ready, None),
@@ -316,7 +315,7 @@ impl Keeper {
         let mut info = info::of_found(found, state, reason);
         let Some(loaded) = &slot.last_good else {
             info.size_bytes = Some(slot.print.bytes);
-            return Entry { info, served: None };
+            return unserved(info, found);
         };
         info::add_loaded(&mut info, loaded, slot.print.bytes);
         info.ready_unix_ms = slot.ready_unix_ms;
@@ -330,7 +329,7 @@ impl Keeper {
             Some(served) if Arc::ptr_eq(&served.loaded, loaded) => Arc::clone(served),
             _ => Arc::new(self.serve(found, loaded)),
         };
-        Entry { info, served: Some(served) }
+        Entry { served: Some(served), ..unserved(info, found) }
     }
 
     fn serve(&self, found: &Found, loaded: &Arc<Loaded>) -> Served {
@@ -404,4 +403,9 @@ impl Keeper {
     fn drain(&mut self) {
         self.draining.retain(|served| Arc::strong_count(served) > 1);
     }
+}
+
+/// What is known of a version that nothing serves.
+fn unserved(info: ModelInfo, found: &Found) -> Entry {
+    Entry { info, run_uri: found.run_uri(), served: None }
 }

@@ -1,6 +1,6 @@
 //! Model references: the ways in which a user names a model.
 //!
-//! `NAME`, `NAME/VERSION`, `NAME@ALIAS`, `m-<id>`, and MLflow's `models:/…` forms of them. A reference is only ever
+//! `NAME`, `NAME/VERSION`, `NAME@ALIAS`, `m-<id>`, `runs:/RUN/PATH`, and MLflow's `models:/…` forms of them. A reference is only ever
 //! matched against what is loaded, never joined to a path.
 
 /// What a user asked for. Borrows the text.
@@ -20,6 +20,9 @@ impl<'a> Reference<'a> {
     /// Reads a reference as a user writes it.
     #[must_use]
     pub fn parse(text: &'a str) -> Self {
+        if text.starts_with("runs:/") {
+            return Self::Newest(text);
+        }
         let uri = text.strip_prefix("models:/");
         let text = uri.unwrap_or(text);
         if let Some((name, alias)) = text.rsplit_once('@') {
@@ -69,6 +72,7 @@ mod tests {
             ("models:/wine/Latest", Newest("wine")),
             ("models:/m-0123", Newest("m-0123")),
             ("with/slash", Newest("with/slash")),
+            ("runs:/0af3/model/7", Newest("runs:/0af3/model/7")),
         ] {
             assert_eq!(Reference::parse(text), expected, "{text}");
         }

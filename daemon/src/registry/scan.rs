@@ -16,6 +16,8 @@ use yummy_models::{mlmodel, yaml::Node};
 
 /// `meta.yaml` files have a few hundred bytes, a description may have some more.
 const MAX_META_BYTES: u64 = 1 << 20;
+/// A run's artifacts nest folders that a user names; models deeper than this are not looked for.
+const MAX_ARTIFACT_DEPTH: usize = 4;
 /// `READY` of a logged model's `status`.
 const LOGGED_READY: &str = "2";
 
@@ -30,6 +32,8 @@ pub(super) struct Found {
     pub(super) model_id: Option<String>,
     /// The run that logged it.
     pub(super) run_id: Option<String>,
+    /// Its path among the run's artifacts, or the name that it was logged under.
+    pub(super) path: Option<String>,
     /// Aliases that name it.
     pub(super) aliases: Vec<String>,
     /// `Staging`, `Production`, `Archived`, or none.
@@ -56,6 +60,7 @@ pub(super) fn scan(root: &Path) -> io::Result<Scan> {
         // `models` is the registry; names with a dot are MLflow's own (.trash).
         if name != "models" && !name.starts_with('.') {
             scan.experiment(root, &experiment, &mut models);
+            scan.runs(root, &experiment);
         }
     }
     if let Some(found) = lone_model(root) {
@@ -75,19 +80,53 @@ pub(super) fn scan(root: &Path) -> io::Result<Scan> {
 fn lone_model(root: &Path) -> Option<Found> {
     root.join(mlmodel::FILE).is_file().then(|| {
         let canonical = fs::canonicalize(root).unwrap_or_else(|_| root.to_owned());
-        Found {
-            name: file_name(&canonical),
-            version: None,
-            model_id: None,
-            run_id: None,
-            aliases: Vec::new(),
-            stage: None,
-            artifact: Ok(root.to_owned()),
-        }
+        Found::logged(file_name(&canonical), root.to_owned())
     })
 }
 
+impl Found {
+    /// A logged model of which nothing is known but where it is.
+    fn logged(name: String, artifact: PathBuf) -> Self {
+        Self {
+            name,
+            version: None,
+            model_id: None,
+            run_id: None,
+            path: None,
+            aliases: Vec::new(),
+            stage: None,
+            artifact: Ok(artifact),
+        }
+    }
+
+    /// MLflow's URI of a run's model.
+    pub(super) fn run_uri(&self) -> Option<String> {
+        Some(format!("runs:/{}/{}", self.run_id.as_ref()?, self.path.as_ref()?))
+    }
+}
+
 impl Scan {
+    /// Models among the artifacts of an experiment's runs (1.x and 2.x).
+    fn runs(&mut self, root: &Path, experiment: &Path) {
+        for run in directories(root, experiment).unwrap_or_default() {
+            let artifacts = run.join("artifacts");
+            let id = file_name(&run);
+            if id == "models" || !artifacts.is_dir() || is_deleted(&run) {
+                continue;
+            }
+            let mut found = Vec::new();
+            run_models(root, &artifacts, &mut String::new(), 0, &mut found);
+            for (path, dir) in found {
+                let model = Found {
+                    run_id: Some(id.clone()),
+                    path: Some(path.clone()),
+                    ..Found::logged(format!("runs:/{id}/{path}"), dir)
+                };
+                self.logged.push(model);
+            }
+        }
+    }
+
     /// Logged models of an experiment (3.x). `by_id` gets each one's directory, for registered versions to find.
     fn experiment(&mut self, root: &Path, experiment: &Path, by_id: &mut BTreeMap<String, Found>) {
         let folder = experiment.join("models");
@@ -123,6 +162,7 @@ impl Scan {
                 version: Some(version),
                 model_id: None,
                 run_id: None,
+                path: None,
                 aliases: named(version).map(|(alias, _)| alias.clone()).collect(),
                 stage: None,
                 artifact: Err((ModelState::Incomplete, "meta.yaml is not there yet".into())),
@@ -136,15 +176,7 @@ impl Scan {
 
 /// A logged model of 3.x; `None` when it was deleted.
 fn logged_model(dir: &Path, id: &str) -> Option<Found> {
-    let mut found = Found {
-        name: id.to_owned(),
-        version: None,
-        model_id: Some(id.to_owned()),
-        run_id: None,
-        aliases: Vec::new(),
-        stage: None,
-        artifact: Ok(dir.join("artifacts")),
-    };
+    let mut found = Found { model_id: Some(id.to_owned()), ..Found::logged(id.to_owned(), dir.join("artifacts")) };
     // The sqlite and server layouts keep no meta.yaml: there the files alone say whether the model is whole.
     let meta_path = dir.join("meta.yaml");
     if !meta_path.exists() {
@@ -154,6 +186,7 @@ fn logged_model(dir: &Path, id: &str) -> Option<Found> {
         Ok(meta) if meta.text("lifecycle_stage") == Some("deleted") => return None,
         Ok(meta) => {
             found.run_id = meta.text("source_run_id").map(str::to_owned);
+            found.path = meta.text("name").map(str::to_owned);
             if meta.text("status") != Some(LOGGED_READY) {
                 found.artifact = Err((ModelState::Incomplete, "MLflow is still logging it".into()));
             }
@@ -182,6 +215,7 @@ fn registered_version(root: &Path, dir: &Path, mut found: Found, by_id: &BTreeMa
     let source = meta.text("source").unwrap_or_default();
     let id = meta.text("model_id").or_else(|| source.strip_prefix("models:/")).filter(|id| id.starts_with("m-"));
     found.model_id = id.map(str::to_owned);
+    found.path = id.and_then(|id| by_id.get(id)).and_then(|logged| logged.path.clone());
     // MLflow writes the keys in alphabetical order and not at once: where `version` stands, all that is read is whole.
     let whole = meta.text("version").and_then(|digits| digits.parse().ok()) == found.version;
     found.artifact = match meta.text("status") {
@@ -209,6 +243,30 @@ fn artifact_of(
         }
     }
     Err((ModelState::Incomplete, "its files are not in this directory (yet)".into()))
+}
+
+/// Whether a run was deleted: MLflow keeps its files.
+fn is_deleted(run: &Path) -> bool {
+    read_meta(&run.join("meta.yaml")).is_ok_and(|meta| meta.text("lifecycle_stage") == Some("deleted"))
+}
+
+/// Directories below a run's artifacts that hold an `MLmodel`, each with its path there.
+fn run_models(root: &Path, dir: &Path, path: &mut String, depth: usize, found: &mut Vec<(String, PathBuf)>) {
+    if dir.join(mlmodel::FILE).is_file() {
+        return found.push((path.clone(), dir.to_owned()));
+    }
+    if depth == MAX_ARTIFACT_DEPTH {
+        return;
+    }
+    for child in directories(root, dir).unwrap_or_default() {
+        let length = path.len();
+        if length > 0 {
+            path.push('/');
+        }
+        path.push_str(&file_name(&child));
+        run_models(root, &child, path, depth + 1, found);
+        path.truncate(length);
+    }
 }
 
 /// Finds within `root` what an absolute location named on the machine that wrote it: the longest tail of the location

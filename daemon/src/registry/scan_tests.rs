@@ -96,3 +96,15 @@ fn links_are_followed_only_inside() {
     let names: Vec<&str> = scan.registered.iter().map(|found| found.name.as_str()).collect();
     assert_eq!(names, ["inside", "wine"]);
 }
+
+#[test]
+fn models_among_a_runs_artifacts_are_found_by_their_run() {
+    let root = tempfile::tempdir().unwrap();
+    write(root.path(), "0/run1/meta.yaml", "lifecycle_stage: active\n");
+    write(root.path(), "0/run1/artifacts/deep/model/MLmodel", "flavors: {}\n");
+    write(root.path(), "0/run2/meta.yaml", "lifecycle_stage: deleted\n");
+    write(root.path(), "0/run2/artifacts/model/MLmodel", "flavors: {}\n");
+    let scan = scan(root.path()).unwrap();
+    let names: Vec<&str> = scan.logged.iter().map(|found| found.name.as_str()).collect();
+    assert_eq!(names, ["runs:/run1/deep/model"]);
+}

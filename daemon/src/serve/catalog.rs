@@ -9,6 +9,7 @@ use axum::{
     response::{Html, IntoResponse as _, Response},
     routing::get,
 };
+use serde_json::{Value, json};
 use yummy_api::{
     catalog::{CatalogInfo, ModelInfo, ModelState},
     routes,
@@ -24,9 +25,37 @@ pub fn routes(app: Arc<App>) -> Router {
         .route(routes::MODEL, get(one))
         .route(routes::MODEL_VERSION, get(version))
         .route(routes::MODEL_READY, get(ready))
+        .route(routes::ENDPOINTS, get(endpoints))
+        .route(routes::ENDPOINT, get(endpoint))
         .route(routes::OPENAPI, get(openapi))
         .route(routes::DOCS, get(docs))
         .with_state(app)
+}
+
+/// What `mlflow.deployments.get_deploy_client(url).list_endpoints()` asks for.
+async fn endpoints(State(app): State<Arc<App>>) -> Json<Value> {
+    let catalog = app.registry.catalog();
+    let listed: Vec<Value> =
+        catalog.infos().filter(|info| info.newest && info.version.is_some()).map(as_endpoint).collect();
+    Json(json!({ "endpoints": listed, "next_page_token": null }))
+}
+
+async fn endpoint(State(app): State<Arc<App>>, Path(name): Path<String>) -> Response {
+    match app.registry.catalog().info(Reference::Newest(&name)) {
+        Ok(info) => Json(as_endpoint(info)).into_response(),
+        Err(error) => error_response(&error),
+    }
+}
+
+/// A model as the deployments client knows endpoints.
+fn as_endpoint(info: &ModelInfo) -> Value {
+    json!({
+        "name": info.name,
+        "endpoint_type": "mlflow/invocations",
+        "model": { "name": info.name, "provider": info.flavor.as_deref().unwrap_or("unknown") },
+        "endpoint_url": format!("/endpoints/{}/invocations", routes::encode_segment(&info.name)),
+        "limit": null,
+    })
 }
 
 /// The routes as OpenAPI 3.1.

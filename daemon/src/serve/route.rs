@@ -16,7 +16,7 @@ use crate::registry::Reference;
 pub(super) enum Target<'a> {
     /// `/invocations`.
     Default,
-    /// `/models/{name}/invocations`.
+    /// `/models/{name}/invocations`, `/endpoints/{name}/invocations` or `/runs/{run}/{path}/invocations`.
     Newest(Cow<'a, str>),
     /// `/models/{name}/versions/{version}/invocations`.
     Version(Cow<'a, str>, u64),
@@ -73,6 +73,13 @@ fn target(rest: &str) -> Option<Target<'_>> {
     if rest.is_empty() {
         return Some(Target::Default);
     }
+    // The names that `mlflow.deployments` knows are those of registered models.
+    if let Some(name) = rest.strip_prefix("/endpoints/") {
+        return if name.contains('/') { None } else { decode(name).map(Target::Newest) };
+    }
+    if let Some(run) = rest.strip_prefix("/runs/").filter(|run| run.contains('/')) {
+        return decode(run).map(|run| Target::Newest(format!("runs:/{run}").into()));
+    }
     let mut parts = rest.strip_prefix("/models/")?.split('/');
     let name = decode(parts.next()?)?;
     let target = match (parts.next(), parts.next()) {
@@ -100,7 +107,18 @@ mod tests {
         assert_eq!(target("/models/a%20b%2Fc"), newest("a b/c"));
         assert_eq!(target("/models/wine/versions/12"), Some(Target::Version("wine".into(), 12)));
         assert_eq!(target("/models/wine/aliases/best"), Some(Target::Alias("wine".into(), "best".into())));
-        for other in ["/models", "/models/", "/model/x", "/models/w/versions/x", "/models/w/versions/1/2", "x"] {
+        assert_eq!(target("/endpoints/wine"), newest("wine"));
+        assert_eq!(target("/runs/0af3/deep/model"), newest("runs:/0af3/deep/model"));
+        for other in [
+            "/endpoints/a/b",
+            "/runs/0af3",
+            "/models",
+            "/models/",
+            "/model/x",
+            "/models/w/versions/x",
+            "/models/w/versions/1/2",
+            "x",
+        ] {
             assert_eq!(target(other), None, "{other}");
         }
     }
