@@ -58,7 +58,8 @@ fn check_prints_a_line_per_model_and_fails_when_one_does() {
 
     let experiment = fs::read_dir(folder.path()).unwrap().flatten().find(|entry| entry.path().join("models").is_dir());
     let models = experiment.unwrap().path().join("models");
-    let artifacts: Vec<_> = fs::read_dir(models).unwrap().flatten().map(|entry| entry.path().join("artifacts")).collect();
+    let artifacts: Vec<_> =
+        fs::read_dir(models).unwrap().flatten().map(|entry| entry.path().join("artifacts")).collect();
     let catboost = artifacts.iter().find(|dir| dir.join("model.cb").is_file()).unwrap();
     let length = fs::metadata(catboost.join("model.cb")).unwrap().len();
     fs::write(catboost.join("model.cb"), vec![0; usize::try_from(length).unwrap()]).unwrap();
@@ -68,7 +69,11 @@ fn check_prints_a_line_per_model_and_fails_when_one_does() {
     let output = yummyd(&["check", "--mlruns", text(folder.path())]);
     let stdout = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(1), "{stdout}");
-    assert_eq!(stdout.lines().filter(|line| line.starts_with("failed ") && line.contains("model.cb")).count(), 1, "{stdout}");
+    assert_eq!(
+        stdout.lines().filter(|line| line.starts_with("failed ") && line.contains("model.cb")).count(),
+        1,
+        "{stdout}"
+    );
     let unsupported = stdout.lines().filter(|line| line.starts_with("unsupported ") && line.contains("flavor prophet"));
     assert_eq!(unsupported.count(), 1, "{stdout}");
 }

@@ -99,12 +99,16 @@ async fn send(address: &str, request: Request<Full<Bytes>>) -> Result<Response<I
     sender.send_request(request).await.map_err(failed)
 }
 
-fn request(address: &str, method: Method, path: &str, body: Option<String>) -> Result<Request<Full<Bytes>>, ClientError> {
+fn request(
+    address: &str,
+    method: Method,
+    path: &str,
+    body: Option<String>,
+) -> Result<Request<Full<Bytes>>, ClientError> {
     let mut request = Request::builder().method(method).uri(path).header(header::HOST, address);
     if body.is_some() {
-        request = request
-            .header(header::CONTENT_TYPE, "application/json")
-            .header(yummy_api::routes::HEADER_TIMING, "1");
+        request =
+            request.header(header::CONTENT_TYPE, "application/json").header(yummy_api::routes::HEADER_TIMING, "1");
     }
     Ok(request.body(Full::new(body.map(Bytes::from).unwrap_or_default()))?)
 }
@@ -147,8 +151,7 @@ pub(crate) async fn expect_ok(
 /// Fetches a JSON answer.
 pub(crate) async fn fetch<T: serde::de::DeserializeOwned>(address: &str, path: &str) -> Result<T, ClientError> {
     let reply = expect_ok(address, Method::GET, path, ANSWER).await?;
-    serde_json::from_slice(&reply.body)
-        .map_err(|e| ClientError::Shape { path: path.to_owned(), reason: e.to_string() })
+    serde_json::from_slice(&reply.body).map_err(|e| ClientError::Shape { path: path.to_owned(), reason: e.to_string() })
 }
 
 /// Fetches one stats frame.

@@ -122,7 +122,14 @@ pub(crate) static TABLE: &[Binding] = &[
     row(On(S::Overview), &[key('f')], "f", "focus", "charts of the selected version only, or of all", A::Focus),
     row(On(S::Overview), &[key('l')], "l", "log", "latency chart linear or logarithmic", A::LogScale),
     // Models
-    row(On(S::Models), &[key('t'), named(KeyCode::Enter)], "t Enter", "try a row", "edit the input example and send it", A::TryRow),
+    row(
+        On(S::Models),
+        &[key('t'), named(KeyCode::Enter)],
+        "t Enter",
+        "try a row",
+        "edit the input example and send it",
+        A::TryRow,
+    ),
     row(On(S::Models), &[key('r')], "r", "reload", "load the selected model's files anew", A::Reload),
     row(On(S::Models), &[key('y')], "y", "copy curl", "copy a curl line for the selected version (OSC 52)", A::Copy),
     row(On(S::Models), &[key('s')], "s", "sort", "sort by name, rate, p99 or state", A::Sort),
@@ -136,7 +143,14 @@ pub(crate) static TABLE: &[Binding] = &[
     row(On(S::Load), &[key('c')], "c", "compare", "compare with the saved baseline, or stop comparing", A::Compare),
     // Profile
     row(On(S::Profile), &[key('c'), key('p')], "c", "capture", "capture 10 s of CPU samples", A::Capture),
-    row(On(S::Profile), &[named(KeyCode::Enter)], "Enter", "zoom", "zoom into the selected frame (Esc goes out)", A::Open),
+    row(
+        On(S::Profile),
+        &[named(KeyCode::Enter)],
+        "Enter",
+        "zoom",
+        "zoom into the selected frame (Esc goes out)",
+        A::Open,
+    ),
     row(On(S::Profile), &[key('d')], "d", "diff", "compare with the capture before", A::Diff),
     row(On(S::Profile), &[key('t')], "t", "table", "icicle or table of functions", A::Table),
     row(On(S::Profile), &[key('o')], "o", "save", "save this capture as SVG and folded text", A::SaveProfile),

@@ -49,14 +49,20 @@ fn measure(folder: &Path, name: &str) {
     for engine in &engines {
         let mut answer = Vec::new();
         engine.score(Method::Predict, &frame, &mut answer).unwrap();
-        assert!(answer.iter().zip(&expected).all(|(own, theirs)| own.to_bits() == theirs.to_bits()), "{name}: {engine:?}");
+        assert!(
+            answer.iter().zip(&expected).all(|(own, theirs)| own.to_bits() == theirs.to_bits()),
+            "{name}: {engine:?}"
+        );
     }
     for rows in SIZES {
         let mut best = vec![f64::INFINITY; engines.len()];
-        let parts: Vec<Frame> = (0..frame.rows() / rows).take(64).map(|part| {
-            let cells = frame.cells()[part * rows * frame.cols()..][..rows * frame.cols()].to_vec();
-            Frame::from_cells(cells, rows, frame.cols()).unwrap()
-        }).collect();
+        let parts: Vec<Frame> = (0..frame.rows() / rows)
+            .take(64)
+            .map(|part| {
+                let cells = frame.cells()[part * rows * frame.cols()..][..rows * frame.cols()].to_vec();
+                Frame::from_cells(cells, rows, frame.cols()).unwrap()
+            })
+            .collect();
         let repeat = (ROWS_PER_TIMING / rows).max(1);
         for round in 0..ROUNDS / if rows == 10_000 { 6 } else { 1 } {
             for (best, engine) in best.iter_mut().zip(&engines) {

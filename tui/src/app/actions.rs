@@ -217,7 +217,10 @@ impl App {
     fn find(&mut self, forward: bool) {
         let text = self.filter().to_owned();
         if !self.profile.find(&text, forward) {
-            self.say(Level::Info, if text.is_empty() { "/ searches".to_owned() } else { format!("no frame holds '{text}'") });
+            self.say(
+                Level::Info,
+                if text.is_empty() { "/ searches".to_owned() } else { format!("no frame holds '{text}'") },
+            );
         }
     }
 
@@ -298,8 +301,7 @@ impl App {
 
     fn next_model(&mut self) {
         let rows = rows::shown(self);
-        let ready: Vec<ModelKey> =
-            rows.iter().filter(|r| r.state() == ModelState::Ready).map(Row::key).collect();
+        let ready: Vec<ModelKey> = rows.iter().filter(|r| r.state() == ModelState::Ready).map(Row::key).collect();
         let at = rows::selected_index(self, &rows).and_then(|i| ready.iter().position(|k| *k == rows[i].key()));
         let next = at.map_or(0, |at| (at + 1) % ready.len().max(1));
         self.selected = ready.get(next).cloned().or(self.selected.take());

@@ -195,12 +195,23 @@ pub(crate) fn outcome(report: &LoadReport) -> String {
     if let Some(limit) = &report.limit {
         let broke = limit.broke.as_deref().map(|b| format!(", then {b} breaks")).unwrap_or_default();
         let confirmed = if limit.confirmed { ", confirmed" } else { "" };
-        return format!("limit {}/s ({} to {}){confirmed}{broke}", count(limit.rate), count(limit.low), count(limit.high));
+        return format!(
+            "limit {}/s ({} to {}){confirmed}{broke}",
+            count(limit.rate),
+            count(limit.low),
+            count(limit.high)
+        );
     }
     let Some(trial) = report.trials.last() else { return "ended before anything was measured".into() };
     let errors: u64 = trial.errors.values().sum();
     let latency = trial.response_ms.map(|q| format!("  p50 {}  p99 {} ms", ms(q.p50), ms(q.p99))).unwrap_or_default();
-    format!("{}  {} sent  {}/s of {}{latency}  errors {errors}", verdict(trial), trial.sent, count(trial.achieved), count(trial.offered))
+    format!(
+        "{}  {} sent  {}/s of {}{latency}  errors {errors}",
+        verdict(trial),
+        trial.sent,
+        count(trial.achieved),
+        count(trial.offered)
+    )
 }
 
 /// A verdict in a few words.

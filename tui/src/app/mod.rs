@@ -3,6 +3,7 @@
 //! Nothing here does I/O or reads a clock: the time of day comes in with every tick, and what is to be done goes out
 //! as commands.
 
+mod actions;
 pub(crate) mod data;
 pub(crate) mod history;
 pub(crate) mod load;
@@ -10,7 +11,6 @@ pub(crate) mod profile;
 pub(crate) mod rows;
 pub(crate) mod text;
 pub(crate) mod try_row;
-mod actions;
 mod typing;
 mod update;
 

@@ -171,9 +171,10 @@ fn urgency(state: ModelState) -> u8 {
 
 /// Place of the selected version among rows: its own when it is there, else the first.
 pub(crate) fn selected_index(app: &App, rows: &[Row<'_>]) -> Option<usize> {
-    let own = app.selected.as_ref().and_then(|key| {
-        rows.iter().position(|r| r.name() == key.name && r.version() == key.version)
-    });
+    let own = app
+        .selected
+        .as_ref()
+        .and_then(|key| rows.iter().position(|r| r.name() == key.name && r.version() == key.version));
     let default = app.shown().catalog.as_ref().and_then(|c| c.default_model.as_deref());
     let is_default = |r: &Row<'_>| r.state() == ModelState::Ready && Some(r.name()) == default;
     let own = own.or_else(|| rows.iter().position(is_default));

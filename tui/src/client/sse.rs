@@ -85,7 +85,8 @@ mod tests {
         out
     }
 
-    const STREAM: &[u8] = b": hello\n\nevent: stats\ndata: {\"a\":1}\n\nid: 3\nevent:event\r\ndata: x\r\ndata:  y\r\n\r\nevent: lost\n\n";
+    const STREAM: &[u8] =
+        b": hello\n\nevent: stats\ndata: {\"a\":1}\n\nid: 3\nevent:event\r\ndata: x\r\ndata:  y\r\n\r\nevent: lost\n\n";
 
     #[test]
     fn messages_are_read_with_any_line_ending_and_comments_are_not() {

@@ -161,7 +161,15 @@ fn events(now_ms: u64) -> Vec<Event> {
     vec![
         event(1, 754, info, EventKind::Serve, None, None, "listening on 127.0.0.1:8080, observers on 127.0.0.1:8081"),
         event(2, 753, info, EventKind::Reload, wine, Some(6), "wine_lgbm v6 serves after 3.1 ms"),
-        event(3, 753, Level::Warn, EventKind::Reload, churn, Some(1), "churn v1: flavor sklearn is not served natively"),
+        event(
+            3,
+            753,
+            Level::Warn,
+            EventKind::Reload,
+            churn,
+            Some(1),
+            "churn v1: flavor sklearn is not served natively",
+        ),
         event(4, 92, info, EventKind::Watch, wine, Some(7), "wine_lgbm v7 appeared, loading"),
         event(5, 92, info, EventKind::Reload, wine, Some(7), "wine_lgbm v6 -> v7 swapped in 1.8 ms"),
         event(
@@ -179,7 +187,13 @@ fn events(now_ms: u64) -> Vec<Event> {
 /// The catalog of the same versions.
 pub(crate) fn catalog() -> CatalogInfo {
     let models = VERSIONS.iter().map(|v| info(v)).collect();
-    CatalogInfo { api: API_VERSION, mlruns: "./mlruns".into(), default_model: Some("wine_lgbm".into()), generation: 5, models }
+    CatalogInfo {
+        api: API_VERSION,
+        mlruns: "./mlruns".into(),
+        default_model: Some("wine_lgbm".into()),
+        generation: 5,
+        models,
+    }
 }
 
 fn info(version: &Version) -> ModelInfo {
@@ -193,7 +207,12 @@ fn info(version: &Version) -> ModelInfo {
         )
     } else {
         (
-            vec![column("alcohol", "double"), column("malic_acid", "double"), column("ash", "double"), column("hue", "double")],
+            vec![
+                column("alcohol", "double"),
+                column("malic_acid", "double"),
+                column("ash", "double"),
+                column("hue", "double"),
+            ],
             r#"{"dataframe_split":{"columns":["alcohol","malic_acid","ash","hue"],"data":[[14.23,1.71,2.43,1.04]]}}"#,
         )
     };
@@ -202,7 +221,11 @@ fn info(version: &Version) -> ModelInfo {
         version: Some(number),
         model_id: Some(format!("m-{number:032x}")),
         run_id: Some(format!("311b0c66{number:024x}")),
-        aliases: if serves && state == ModelState::Ready && name != "fraud" { vec!["champion".into()] } else { Vec::new() },
+        aliases: if serves && state == ModelState::Ready && name != "fraud" {
+            vec!["champion".into()]
+        } else {
+            Vec::new()
+        },
         stage: Some("None".into()),
         state,
         reason: reason.map(str::to_owned),

@@ -37,7 +37,8 @@ pub(crate) async fn run_load(plan: LoadPlan, messages: mpsc::Sender<Msg>, stop: 
                     break;
                 }
             }
-            let progress = progress(&plan, rate, begun.elapsed().as_secs_f64(), started.elapsed().as_secs_f64(), &trials);
+            let progress =
+                progress(&plan, rate, begun.elapsed().as_secs_f64(), started.elapsed().as_secs_f64(), &trials);
             let _ = messages.try_send(Msg::LoadProgress(Box::new(progress)));
         }
         let seconds = begun.elapsed().as_secs_f64().min(step_s);
@@ -76,7 +77,8 @@ fn progress(plan: &LoadPlan, rate: f64, in_step_s: f64, elapsed_s: f64, trials: 
 fn trial(rate: f64, seconds: f64, slo_ms: f64, stopped: bool) -> Trial {
     let busy = (rate / 1600.0).min(0.998);
     let p99 = 2.2 + 0.9 / (1.0 - busy) * (1.0 + busy * busy * 2.0) * 0.36 + if rate > 1500.0 { 30.0 } else { 0.0 };
-    let response = LoadQuantiles { p50: p99 * 0.3, p90: p99 * 0.6, p99, p99_9: p99 * 1.6, max: p99 * 2.5, mean: p99 * 0.35 };
+    let response =
+        LoadQuantiles { p50: p99 * 0.3, p90: p99 * 0.6, p99, p99_9: p99 * 1.6, max: p99 * 2.5, mean: p99 * 0.35 };
     let verdict = match p99 <= slo_ms {
         _ if stopped => Verdict::Aborted("by the user".into()),
         true => Verdict::Pass,

@@ -7,7 +7,11 @@ pub(crate) fn folded(number: u32) -> String {
         ("io;hyper::proto::h1::dispatch;yummyd::serve::invocations;yummyd::decode::json;memchr::memchr3", 30, 148),
         ("io;hyper::proto::h1::dispatch;yummyd::serve::invocations;yummyd::decode::json;fast_float2::parse", 28, 196),
         ("io;hyper::proto::h1::dispatch;yummyd::serve::invocations;yummyd::decode::json", 9, 40),
-        ("io;hyper::proto::h1::dispatch;yummyd::serve::invocations;yummy_models::engine::forest::predict;yummy_models::engine::forest::leaf_of", 60, 221),
+        (
+            "io;hyper::proto::h1::dispatch;yummyd::serve::invocations;yummy_models::engine::forest::predict;yummy_models::engine::forest::leaf_of",
+            60,
+            221,
+        ),
         ("io;hyper::proto::h1::dispatch;yummyd::serve::invocations;yummy_models::engine::forest::predict", 11, 37),
         ("io;hyper::proto::h1::dispatch;yummyd::serve::invocations;yummyd::encode::predictions;zmij::format", 12, 44),
         ("io;hyper::proto::h1::dispatch;yummyd::telemetry::record", 4, 15),

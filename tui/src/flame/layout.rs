@@ -19,7 +19,9 @@ pub(crate) fn place(tree: &Tree, zoom: usize, width: u16, rows: u16, skip: u16) 
         return out;
     }
     let mut put = |node: usize, x: u16, wide: u16, depth: usize| {
-        let Some(row) = u16::try_from(depth).ok().and_then(|d| d.checked_sub(skip)) else { return depth < usize::from(skip) };
+        let Some(row) = u16::try_from(depth).ok().and_then(|d| d.checked_sub(skip)) else {
+            return depth < usize::from(skip);
+        };
         if row < rows {
             out.push(Placed { node, x, width: wide, row });
         }

@@ -142,7 +142,11 @@ fn every_palette_draws_on_the_terminals_own_background() {
         for screen in Screen::ALL {
             app.screen = screen;
             let buffer = draw(&mut app, 120, 40);
-            assert!(buffer.content.iter().all(|cell| cell.bg == ratatui::style::Color::Reset), "{:?}", app.options.palette);
+            assert!(
+                buffer.content.iter().all(|cell| cell.bg == ratatui::style::Color::Reset),
+                "{:?}",
+                app.options.palette
+            );
         }
         app.options.palette = app.options.palette.next();
     }

@@ -1,7 +1,7 @@
 //! States to look at, made by the very messages that make them in life.
 
-use ratatui::{Terminal, backend::TestBackend, buffer::Buffer};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::{Terminal, backend::TestBackend, buffer::Buffer};
 use yummy_api::event::Level;
 
 use crate::{
@@ -166,7 +166,10 @@ pub(super) fn press(app: &mut App, keys: &str) -> Vec<Command> {
                 "Space" => vec![KeyCode::Char(' ')],
                 word => word.chars().map(KeyCode::Char).collect(),
             };
-            codes.into_iter().flat_map(|code| app.update(Msg::Key(KeyEvent::new(code, KeyModifiers::NONE)))).collect::<Vec<_>>()
+            codes
+                .into_iter()
+                .flat_map(|code| app.update(Msg::Key(KeyEvent::new(code, KeyModifiers::NONE))))
+                .collect::<Vec<_>>()
         })
         .collect()
 }

@@ -44,7 +44,13 @@ pub(super) fn draw(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
     let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
     if lines.is_empty() {
         let dim = canvas.dim();
-        canvas.text(inner, 0, 0, if all == 0 { "nothing happened yet" } else { "nothing of this kind; Esc clears the filter, l the level" }, dim);
+        canvas.text(
+            inner,
+            0,
+            0,
+            if all == 0 { "nothing happened yet" } else { "nothing of this kind; Esc clears the filter, l the level" },
+            dim,
+        );
         return;
     }
     let selected = app.events.back.min(lines.len() - 1);

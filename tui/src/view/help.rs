@@ -89,7 +89,11 @@ fn lines(app: &App, canvas: &Canvas<'_>, wide: u16) -> Vec<Line> {
         lines.extend(wrap(text, usize::from(wide)).into_iter().map(|part| vec![(part, plain)]));
     }
     heading(&mut lines, "Connection");
-    let version = app.live.frame.as_ref().map(|f| format!("yummyd {} on {}, mlruns {}", f.daemon.version, app.address(), f.daemon.mlruns));
+    let version = app
+        .live
+        .frame
+        .as_ref()
+        .map(|f| format!("yummyd {} on {}, mlruns {}", f.daemon.version, app.address(), f.daemon.mlruns));
     lines.push(vec![(version.unwrap_or_else(|| format!("nobody answers at {}", app.address())), plain)]);
     lines.push(vec![("More in docs/tui.md; `yummy-tui load --help` runs load without a screen.".into(), dim)]);
     lines

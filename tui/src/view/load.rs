@@ -89,7 +89,17 @@ fn setting_list(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
         let y16 = y as u16;
         let value = format!("{:>6}", setting.value);
         let style = if used { strong } else { dim };
-        canvas.texts(area, 0, y16, &[(&format!("{:<10}{:<2}", setting.name, relations[y]), dim), (&value, style), (" ", dim), (setting.unit, dim)]);
+        canvas.texts(
+            area,
+            0,
+            y16,
+            &[
+                (&format!("{:<10}{:<2}", setting.name, relations[y]), dim),
+                (&value, style),
+                (" ", dim),
+                (setting.unit, dim),
+            ],
+        );
         if editing == Some(y) && y16 < area.height {
             canvas.buf.set_style(Rect { y: area.y + y16, height: 1, ..area }, canvas.theme.selected());
         }
@@ -108,7 +118,11 @@ fn generator_health(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
     let lines = [
         ("own CPU %", or_unknown(cpu, cores), Tone::Plain),
         ("own lag p99 ms", or_unknown(lag, ms), if late { Tone::Bad } else { Tone::Plain }),
-        ("in flight", progress.and_then(|p| p.in_flight).map_or_else(|| UNKNOWN.into(), |n| n.to_string()), Tone::Plain),
+        (
+            "in flight",
+            progress.and_then(|p| p.in_flight).map_or_else(|| UNKNOWN.into(), |n| n.to_string()),
+            Tone::Plain,
+        ),
         ("server CPU %", or_unknown(server, cores), Tone::Plain),
     ];
     let dim = canvas.dim();
@@ -193,7 +207,8 @@ fn going_on(progress: &crate::app::load::Progress, stopping: bool, area: Rect, c
     canvas.texts(area, 0, 0, &[(phase, load), ("   ", dim), (&time, dim)]);
     let number = |value: Option<f64>, form: fn(f64) -> String| format!("{:>5}", or_unknown(value, form));
     let offered = count(progress.offered);
-    let (achieved, p50, p99) = (number(progress.achieved, count), number(progress.p50_ms, ms), number(progress.p99_ms, ms));
+    let (achieved, p50, p99) =
+        (number(progress.achieved, count), number(progress.p50_ms, ms), number(progress.p99_ms, ms));
     let slow = number(progress.slow_share, percent);
     let parts = [
         (achieved.as_str(), strong),

@@ -164,7 +164,11 @@ fn identity(app: &App, row: &Row<'_>, out: &mut Writer<'_, '_>) {
         return;
     };
     let mut flavor = row.flavor().unwrap_or(UNKNOWN).to_owned();
-    for part in [info.model_class.clone(), info.trees.map(|t| format!("{t} trees")), info.features.map(|f| format!("{f} features"))] {
+    for part in [
+        info.model_class.clone(),
+        info.trees.map(|t| format!("{t} trees")),
+        info.features.map(|f| format!("{f} features")),
+    ] {
         if let Some(part) = part {
             flavor.push_str("  ");
             flavor.push_str(&part);

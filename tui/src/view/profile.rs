@@ -10,7 +10,10 @@ use super::{
     widgets::{Cell, Column, Table, gauge, panel},
 };
 use crate::{
-    app::{App, profile::{CAPTURE_S, Capture}},
+    app::{
+        App,
+        profile::{CAPTURE_S, Capture},
+    },
     flame::{Tree, place},
     format::{clip, clock, count, percent},
     theme::Tone,
@@ -62,7 +65,8 @@ fn empty(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
         let seconds = app.now_ms.saturating_sub(since) as f64 / 1000.0;
         let text = format!("◐ capturing {CAPTURE_S} s of CPU samples; the daemon goes on serving");
         canvas.text(inner, 0, 1, &text, Style::new());
-        let bar = Rect { y: inner.y + 3, height: inner.height.saturating_sub(3).min(1), width: inner.width.min(40), ..inner };
+        let bar =
+            Rect { y: inner.y + 3, height: inner.height.saturating_sub(3).min(1), width: inner.width.min(40), ..inner };
         let style = canvas.tone(Tone::Accent);
         gauge(canvas, bar, seconds / f64::from(CAPTURE_S), style);
         return;
@@ -84,7 +88,13 @@ fn capture_line(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
     let Some(capture) = profile.capture() else { return };
     let text = |c: &Capture| {
         let load = c.rps.map(|r| format!("  at {} req/s", count(r))).unwrap_or_default();
-        format!("#{} {}  {:.0} s  {} samples{load}", c.number, clock(c.at_ms, app.options.utc_offset_s), c.seconds, c.samples)
+        format!(
+            "#{} {}  {:.0} s  {} samples{load}",
+            c.number,
+            clock(c.at_ms, app.options.utc_offset_s),
+            c.seconds,
+            c.samples
+        )
     };
     let (strong, dim) = (canvas.strong(), canvas.dim());
     let mut line = vec![(text(capture), strong)];
@@ -98,7 +108,10 @@ fn capture_line(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
             line.push(("▼ shrank".into(), shrank));
         }
         None if profile.captures.len() > 1 => {
-            line.push((format!("   {} captures: v another, d compares with the one before", profile.captures.len()), dim));
+            line.push((
+                format!("   {} captures: v another, d compares with the one before", profile.captures.len()),
+                dim,
+            ));
         }
         None => {}
     }
@@ -126,7 +139,8 @@ fn icicle(app: &App, tree: &Tree, area: Rect, canvas: &mut Canvas<'_>) {
     let needle = app.filter().to_lowercase();
     for frame in place(tree, profile.zoom, area.width, area.height, skip) {
         let node = &tree.nodes[frame.node];
-        let cell = Rect { x: area.x + frame.x, y: area.y + frame.row, width: frame.width, height: 1 }.intersection(area);
+        let cell =
+            Rect { x: area.x + frame.x, y: area.y + frame.row, width: frame.width, height: 1 }.intersection(area);
         let selected = frame.node == profile.selected;
         let hit = !needle.is_empty() && node.name.to_lowercase().contains(&needle);
         let style = frame_style(canvas, tree, frame.node, selected, hit);
@@ -227,7 +241,10 @@ fn frame_text(app: &App, tree: &Tree, area: Rect, canvas: &mut Canvas<'_>) {
     let (name, words) = if profile.table {
         let Some(f) = profile.functions.get(profile.row) else { return };
         let growth = f.growth.map(|g| format!("   self {}", in_words(g))).unwrap_or_default();
-        (f.name.as_str(), format!("self {} %   total {} %{growth}   Enter finds it in the graph", percent(f.own), percent(f.total)))
+        (
+            f.name.as_str(),
+            format!("self {} %   total {} %{growth}   Enter finds it in the graph", percent(f.own), percent(f.total)),
+        )
     } else {
         let node = &tree.nodes[profile.selected];
         let growth = tree.growth(profile.selected).map(|g| format!("   {}", in_words(g))).unwrap_or_default();
@@ -248,8 +265,13 @@ fn frame_text(app: &App, tree: &Tree, area: Rect, canvas: &mut Canvas<'_>) {
     canvas.text(area, 0, 0, &clip(name, usize::from(area.width)), strong);
     canvas.text(area, 0, 1, &words, plain);
     let dim = canvas.dim();
-    let callers: Vec<_> = tree.path(profile.selected).iter().rev().skip(1).map(|&at| shorten(&tree.nodes[at].name)).collect();
-    let text = if profile.table || callers.is_empty() { String::new() } else { format!("called by {}", callers.join(" ‹ ")) };
+    let callers: Vec<_> =
+        tree.path(profile.selected).iter().rev().skip(1).map(|&at| shorten(&tree.nodes[at].name)).collect();
+    let text = if profile.table || callers.is_empty() {
+        String::new()
+    } else {
+        format!("called by {}", callers.join(" ‹ "))
+    };
     canvas.text(area, 0, 2, &clip(&text, usize::from(area.width)), dim);
 }
 

@@ -7,7 +7,11 @@ use ratatui::{
 
 use super::{Canvas, widgets::panel};
 use crate::{
-    app::{App, text::pretty_json, try_row::{Answer, TryRow}},
+    app::{
+        App,
+        text::pretty_json,
+        try_row::{Answer, TryRow},
+    },
     format::{ms, wrap},
     theme::Tone,
 };
@@ -43,8 +47,14 @@ fn editor(open: &TryRow, area: Rect, canvas: &mut Canvas<'_>) {
         let visible: String = line.chars().skip(skip).collect();
         canvas.text(area, 0, y as u16, &visible, Style::new());
     }
-    let before: String = open.area.lines().nth(row).unwrap_or_default().chars().skip(skip).take(column - skip.min(column)).collect();
-    let cursor = Rect { x: area.x + super::widgets::width(&before).min(area.width - 1), y: area.y + (row - first) as u16, width: 1, height: 1 };
+    let before: String =
+        open.area.lines().nth(row).unwrap_or_default().chars().skip(skip).take(column - skip.min(column)).collect();
+    let cursor = Rect {
+        x: area.x + super::widgets::width(&before).min(area.width - 1),
+        y: area.y + (row - first) as u16,
+        width: 1,
+        height: 1,
+    };
     let cursor = cursor.intersection(area);
     canvas.buf.set_style(cursor, canvas.theme.selected());
 }

@@ -23,7 +23,8 @@ pub(super) fn draw(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
         canvas.text(inner, 0, 0, "each trial will be a point here", dim);
         return;
     }
-    let before: Vec<_> = app.load.baseline_trials().iter().filter_map(|t| Some((t.offered, t.response_ms?.p99))).collect();
+    let before: Vec<_> =
+        app.load.baseline_trials().iter().filter_map(|t| Some((t.offered, t.response_ms?.p99))).collect();
     let rates = || points.iter().map(|p| p.1).chain(before.iter().map(|b| b.0));
     let (least, most) = (rates().fold(f64::INFINITY, f64::min), rates().fold(0.0, f64::max));
     let (left, right) = (least / 1.15, most * 1.15);
@@ -78,7 +79,13 @@ fn interpolated(points: &[(f64, f64)], column: &impl Fn(f64) -> usize, n: usize)
 }
 
 /// An `x` for each trial that failed.
-fn crosses(points: &[(&Trial, f64, f64)], column: &impl Fn(f64) -> usize, (low, high): (f64, f64), area: Rect, canvas: &mut Canvas<'_>) {
+fn crosses(
+    points: &[(&Trial, f64, f64)],
+    column: &impl Fn(f64) -> usize,
+    (low, high): (f64, f64),
+    area: Rect,
+    canvas: &mut Canvas<'_>,
+) {
     let bad = canvas.tone(Tone::Bad);
     let wide = Chart::plot_width(area.width) as u16;
     let plot = Rect { x: area.x + area.width - wide, width: wide, height: area.height.saturating_sub(1), ..area };

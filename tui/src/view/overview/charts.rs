@@ -35,7 +35,13 @@ fn series(app: &App) -> (Option<&History>, String) {
     }
 }
 
-fn columns(app: &App, history: Option<&History>, n: usize, merge: Merge, pick: fn(&Point) -> Option<f64>) -> Vec<Option<f64>> {
+fn columns(
+    app: &App,
+    history: Option<&History>,
+    n: usize,
+    merge: Merge,
+    pick: fn(&Point) -> Option<f64>,
+) -> Vec<Option<f64>> {
     history.map_or_else(|| vec![None; n], |h| h.columns(app.chart_now_s(), app.window_s(), n, merge, pick))
 }
 
@@ -125,7 +131,15 @@ pub(super) fn sparks(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
     let load = last.is_some_and(|p| p.load_rps > 0.0);
     let now = |value: Option<f64>, form: fn(f64) -> String, wide: usize| format!("{:>wide$}", or_unknown(value, form));
     let rate = format!("req/s{label} {}", now(last.map(|p| p.rps), count, 5));
-    spark(canvas, areas[0], &rate, &format!("peak {}", count(peak)), &rps, nice_ceiling(largest(&rps)), if load { Tone::Load } else { Tone::Accent });
+    spark(
+        canvas,
+        areas[0],
+        &rate,
+        &format!("peak {}", count(peak)),
+        &rps,
+        nice_ceiling(largest(&rps)),
+        if load { Tone::Load } else { Tone::Accent },
+    );
     let cpu_title = format!("CPU % {}", now(last.and_then(|p| p.cpu), |c| format!("{:.0}", c * 100.0), 3));
     let of = format!("of {} cores", count(cores));
     spark(canvas, areas[1], &cpu_title, &of, &cpu, cores.max(largest(&cpu)), Tone::Good);
@@ -164,7 +178,8 @@ pub(super) fn strips(app: &App, area: Rect, rows: u16, canvas: &mut Canvas<'_>) 
     let n = usize::from(area.width.saturating_sub(NAME));
     let p99 = columns(app, history, n, Merge::Max, |p| p.p99);
     let rps = columns(app, history, n, Merge::Mean, |p| Some(p.rps));
-    for (at, (name, values, tone)) in [("p99 ms", p99, Tone::P99), ("req/s", rps, Tone::Accent)].into_iter().enumerate() {
+    for (at, (name, values, tone)) in [("p99 ms", p99, Tone::P99), ("req/s", rps, Tone::Accent)].into_iter().enumerate()
+    {
         let y = at as u16 * rows;
         if y >= area.height {
             return;

@@ -52,11 +52,8 @@ pub(super) fn line(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
         None => {
             let settings = &app.load.settings;
             let aim = rows::selected(app).map_or_else(|| "a model".into(), |r| r.key().label());
-            let text = format!(
-                "b sends {}/s for {} s to {aim}",
-                count(settings[RATE].value),
-                count(settings[DURATION].value)
-            );
+            let text =
+                format!("b sends {}/s for {} s to {aim}", count(settings[RATE].value), count(settings[DURATION].value));
             canvas.text(area, 0, 0, &clip(&text, room), dim);
         }
     }
@@ -99,7 +96,8 @@ fn running(run: &Run, area: Rect, canvas: &mut Canvas<'_>) {
         (progress.phase.as_str(), dim),
     ];
     // Whole parts only: half a number is a wrong number.
-    let groups: [&[(&str, ratatui::style::Style)]; 5] = [&parts[..4], &parts[4..7], &parts[7..9], &parts[9..11], &parts[11..]];
+    let groups: [&[(&str, ratatui::style::Style)]; 5] =
+        [&parts[..4], &parts[4..7], &parts[7..9], &parts[9..11], &parts[11..]];
     for group in groups {
         let wide: u16 = group.iter().map(|(text, _)| width(text)).sum();
         if x + wide > area.width {

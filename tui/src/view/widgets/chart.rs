@@ -190,7 +190,9 @@ mod tests {
 
     #[test]
     fn scales_end_at_round_numbers() {
-        for (value, top) in [(0.0, 1.0), (0.031, 0.04), (1.0, 1.0), (4.8, 6.0), (61.0, 80.0), (81.0, 100.0), (f64::NAN, 1.0)] {
+        for (value, top) in
+            [(0.0, 1.0), (0.031, 0.04), (1.0, 1.0), (4.8, 6.0), (61.0, 80.0), (81.0, 100.0), (f64::NAN, 1.0)]
+        {
             assert!((nice_ceiling(value) - top).abs() < 1e-9, "{value} -> {}", nice_ceiling(value));
         }
         assert_eq!(log_bounds(0.03, 22.0), (0.01, 100.0));

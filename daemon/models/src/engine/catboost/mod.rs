@@ -204,6 +204,10 @@ impl Scorer for CatBoost {
     }
 
     fn summary(&self) -> Summary {
-        Summary { trees: self.built.forest.trees(), kernels: self.built.forest.kernels(), memory_bytes: self.built.memory_bytes() }
+        Summary {
+            trees: self.built.forest.trees(),
+            kernels: self.built.forest.kernels(),
+            memory_bytes: self.built.memory_bytes(),
+        }
     }
 }

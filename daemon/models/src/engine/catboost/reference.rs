@@ -42,16 +42,8 @@ type Delete = unsafe extern "C" fn(*mut c_void);
 type LoadBuffer = unsafe extern "C" fn(*mut c_void, *const c_void, usize) -> bool;
 type Count = unsafe extern "C" fn(*mut c_void) -> usize;
 type ErrorText = unsafe extern "C" fn() -> *const c_char;
-type Calculate = unsafe extern "C" fn(
-    *mut c_void,
-    usize,
-    *mut *const f32,
-    usize,
-    *mut *const c_int,
-    usize,
-    *mut f64,
-    usize,
-) -> bool;
+type Calculate =
+    unsafe extern "C" fn(*mut c_void, usize, *mut *const f32, usize, *mut *const c_int, usize, *mut f64, usize) -> bool;
 
 impl CatBoostReference {
     /// Reads a `.cbm` file with both engines; `name` is the file's name, for messages.
@@ -65,11 +57,14 @@ impl CatBoostReference {
         }
         let path = env::var_os(LIBRARY_VARIABLE).unwrap_or_else(|| DEFAULT_LIBRARY.into());
         let no_library = |error: libloading::Error| {
-            LoadError::unsupported(format!("CatBoost's reference library ({error}); {LIBRARY_VARIABLE} may name its file"))
+            LoadError::unsupported(format!(
+                "CatBoost's reference library ({error}); {LIBRARY_VARIABLE} may name its file"
+            ))
         };
         // SAFETY: the user named this library; CatBoost's has no initialisation that could do harm.
         let library = unsafe { Library::new(path) }.map_err(no_library)?;
-        let calculate = *symbol::<Calculate>(&library, c"CalcModelPredictionWithHashedCatFeatures").map_err(no_library)?;
+        let calculate =
+            *symbol::<Calculate>(&library, c"CalcModelPredictionWithHashedCatFeatures").map_err(no_library)?;
         let create = *symbol::<Create>(&library, c"ModelCalcerCreate").map_err(no_library)?;
         // SAFETY: takes nothing, gives a new handle.
         let handle = unsafe { create() };

@@ -47,7 +47,12 @@ impl Forest {
     ///
     /// # Errors
     /// [`Fault::Invalid`] for a split or leaf that is not there, and for steps that do not lead onwards.
-    pub(super) fn new(trees: &Trees, splits: &[Test], dimension: usize, mut leaf_values: Vec<f64>) -> Result<Self, Fault> {
+    pub(super) fn new(
+        trees: &Trees,
+        splits: &[Test],
+        dimension: usize,
+        mut leaf_values: Vec<f64>,
+    ) -> Result<Self, Fault> {
         if dimension == 0 || !leaf_values.len().is_multiple_of(dimension) {
             return Err(invalid("the leaf values are not whole leaves"));
         }
@@ -59,7 +64,8 @@ impl Forest {
                 Shape::Oblivious { one_row: OneRow::new(&trees), trees, planes }
             }
             Trees::NonSymmetric(trees) => {
-                let last_leaf = leaf_values.len().checked_sub(dimension).ok_or_else(|| invalid("there are no leaves"))?;
+                let last_leaf =
+                    leaf_values.len().checked_sub(dimension).ok_or_else(|| invalid("there are no leaves"))?;
                 let tree = |nodes: &Vec<Node>| node_tree(nodes, splits, last_leaf);
                 Shape::NonSymmetric(trees.iter().map(tree).collect::<Result<_, _>>()?)
             }
@@ -155,12 +161,22 @@ impl Forest {
     }
 
     /// Calls `visit` with row, tree and the place of the leaf's values, tree after tree, for up to [`BLOCK`] rows.
-    pub(super) fn each_leaf(&self, bins: &[u8], stride: usize, rows: usize, mut visit: impl FnMut(usize, usize, usize)) {
+    pub(super) fn each_leaf(
+        &self,
+        bins: &[u8],
+        stride: usize,
+        rows: usize,
+        mut visit: impl FnMut(usize, usize, usize),
+    ) {
         match &self.shape {
             Shape::Oblivious { trees, .. } => {
                 for (number, tree) in trees.iter().enumerate() {
                     for row in 0..rows {
-                        visit(row, number, tree.leaves + tree.leaf(bins.get(row..).unwrap_or_default(), stride) * self.dimension);
+                        visit(
+                            row,
+                            number,
+                            tree.leaves + tree.leaf(bins.get(row..).unwrap_or_default(), stride) * self.dimension,
+                        );
                     }
                 }
             }

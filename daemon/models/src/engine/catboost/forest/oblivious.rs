@@ -61,7 +61,6 @@ pub(super) fn oblivious(
     Ok(laid_out)
 }
 
-
 /// Adds the leaves of all trees for [`BLOCK`] rows to `sums`. The leaf values of dimension `k` are a plane: those of a
 /// tree that begins at `t` lie from `planes[t + k * leaves]` on, and [`REACH`] more values follow the last ones.
 ///
