@@ -21,7 +21,7 @@ fn catboost(criterion: &mut Criterion) {
         #[cfg(feature = "reference-catboost")]
         match yummy_models::engine::catboost::CatBoostReference::read("model.cb", &bytes, ModelType::Base) {
             Ok(reference) => bench(criterion, name, "library", &reference),
-            Err(error) => eprintln!("{name}: {error}"),
+            Err(error) => panic!("{name}: {error}"),
         }
     }
 }

@@ -22,6 +22,7 @@ pub(crate) struct Recorded {
 
 /// How one answer compares.
 #[derive(Debug)]
+#[allow(dead_code)] // The tests print all of it, the example reads each field.
 pub(crate) struct Comparison {
     pub(crate) method: Method,
     /// Values that differ by a bit; `None` when our model has no such output.

@@ -176,13 +176,8 @@ impl<'a> Layout<'a> {
 
     fn columns(&self, file: &ModelFile, file_bytes: usize) -> Result<Columns, Fault> {
         let floats = file.floats.iter().zip(&self.floats).filter(|(float, _)| !float.borders.is_empty());
-        let floats: Vec<FloatColumns> = floats
-            .map(|(float, &first)| FloatColumns {
-                cell: float.flat_index,
-                missing: float.missing,
-                borders: float.borders.clone(),
-                first,
-            })
+        let floats = floats
+            .map(|(float, &first)| FloatColumns::new(float.flat_index, float.missing, &float.borders, first))
             .collect();
         let one_hots = file.one_hots.iter().zip(&self.one_hots).filter(|(one_hot, _)| !one_hot.values.is_empty());
         let one_hots = one_hots.map(|(one_hot, &first)| {

@@ -3,7 +3,7 @@
 //! A feature has one column per 255 borders (or one-hot values), so a bin always fits its byte. A border `k` of a
 //! column is passed when `bin > k`; a one-hot value `k` is met when `bin == k + 1`. [`Test`] is both.
 
-use super::{ctr::CtrGroup, file::Missing};
+use super::{ctr::CtrGroup, file::Missing, search::Borders};
 
 /// Borders or values per column.
 pub(super) const PER_COLUMN: usize = 255;
@@ -65,10 +65,8 @@ impl Columns {
         if self.count == 0 {
             return;
         }
+        self.fill_floats(cells, width, stride, bins);
         for (r, row) in cells.chunks_exact(width).enumerate() {
-            for float in &self.floats {
-                float.fill(row, &mut bins[float.first * stride + r..], stride);
-            }
             for one_hot in &self.one_hots {
                 one_hot.fill(row, &mut bins[one_hot.first * stride + r..], stride);
             }
@@ -81,11 +79,35 @@ impl Columns {
         }
     }
 
+    fn fill_floats(&self, cells: &[f64], width: usize, stride: usize, bins: &mut [u8]) {
+        #[cfg(target_arch = "x86_64")]
+        if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("popcnt") {
+            #[allow(unsafe_code)]
+            // SAFETY: the processor has both.
+            return unsafe { fill_floats_avx2(&self.floats, cells, width, stride, bins) };
+        }
+        for (r, row) in cells.chunks_exact(width).enumerate() {
+            for float in &self.floats {
+                float.fill(row, &mut bins[float.first * stride + r..], stride, |borders, value| borders.bin(value));
+            }
+        }
+    }
+
     /// Bytes that they hold.
     pub(super) fn memory_bytes(&self) -> usize {
-        let floats = self.floats.iter().map(|float| size_of_val(&*float.borders));
+        let borders = self.floats.iter().flat_map(|float| &float.borders).map(Borders::memory_bytes);
         let one_hots = self.one_hots.iter().map(|one_hot| size_of_val(&*one_hot.values));
-        floats.chain(one_hots).chain(self.ctrs.iter().map(CtrGroup::memory_bytes)).sum()
+        borders.chain(one_hots).chain(self.ctrs.iter().map(CtrGroup::memory_bytes)).sum()
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,popcnt")]
+fn fill_floats_avx2(floats: &[FloatColumns], cells: &[f64], width: usize, stride: usize, bins: &mut [u8]) {
+    for (r, row) in cells.chunks_exact(width).enumerate() {
+        for float in floats {
+            float.fill(row, &mut bins[float.first * stride + r..], stride, |borders, value| borders.bin_avx2(value));
+        }
     }
 }
 
@@ -93,15 +115,22 @@ impl Columns {
 #[derive(Debug)]
 pub(super) struct FloatColumns {
     /// The frame's column.
-    pub(super) cell: usize,
-    pub(super) missing: Missing,
-    pub(super) borders: Vec<f32>,
+    cell: usize,
+    missing: Missing,
+    /// Those of each column.
+    borders: Vec<Borders>,
     /// The first of its columns.
-    pub(super) first: usize,
+    first: usize,
 }
 
 impl FloatColumns {
-    fn fill(&self, row: &[f64], bins: &mut [u8], stride: usize) {
+    /// The columns from `first` on, for the number in the frame's column `cell`.
+    pub(super) fn new(cell: usize, missing: Missing, borders: &[f32], first: usize) -> Self {
+        Self { cell, missing, borders: borders.chunks(PER_COLUMN).map(Borders::new).collect(), first }
+    }
+
+    #[inline(always)] // Into the function that is compiled for the search's processor.
+    fn fill(&self, row: &[f64], bins: &mut [u8], stride: usize, search: impl Fn(&Borders, f32) -> u8) {
         // The cast rounds, and overflows to infinity, as numpy's does.
         let mut value = row[self.cell] as f32;
         if value.is_nan() {
@@ -111,8 +140,8 @@ impl FloatColumns {
                 Missing::Highest => f32::INFINITY,
             };
         }
-        for (chunk, borders) in self.borders.chunks(PER_COLUMN).enumerate() {
-            bins[chunk * stride] = bin(value, borders);
+        for (bin, borders) in bins.iter_mut().step_by(stride).zip(&self.borders) {
+            *bin = search(borders, value);
         }
     }
 }

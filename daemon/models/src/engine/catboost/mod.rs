@@ -2,7 +2,7 @@
 //!
 //! * [`cbm`] (with [`wire`]) and [`json`] (with [`number`]): the two save formats, into the plain lists of [`file`].
 //! * [`build`]: checks those lists and lays them out for scoring.
-//! * [`columns`] (with [`ctr`]): a row becomes one byte per column. [`hash`]: a category becomes a number.
+//! * [`columns`] (with [`search`] and [`ctr`]): a row becomes one byte per column. [`hash`]: a category becomes a number.
 //! * [`forest`]: the bytes become sums of leaves.
 //! * [`answer`] (with [`fast_exp`]): sums become labels, probabilities and whatever else was asked for.
 //! * [`shap`]: what each feature contributed.
@@ -26,6 +26,7 @@ mod meta;
 mod number;
 #[cfg(feature = "reference-catboost")]
 mod reference;
+mod search;
 mod shap;
 mod wire;
 
