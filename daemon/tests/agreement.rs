@@ -1,5 +1,7 @@
 //! The fast path and the exact path give the same answer to every body: the fast one may give up, but never differs.
 
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "helpers of tests, which report what they compared")]
+
 mod support;
 
 use proptest::prelude::*;

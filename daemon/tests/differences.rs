@@ -1,5 +1,7 @@
 //! Each row of the table "Where we differ from MLflow" in docs/protocol.md.
 
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "helpers of tests, which report what they compared")]
+
 mod support;
 
 use support::{Case, cases};

@@ -1,6 +1,8 @@
 //! Replays the recorded requests of MLflow 1.30: the shapes that only 1.x has are answered as 1.x answered them, with
 //! the bare list; those that both protocols have are answered as 3.x answers them.
 
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "helpers of tests, which report what they compared")]
+
 mod support;
 
 use serde_json::Value;

@@ -4,6 +4,8 @@
 //! `error_class`, presence of `stack_trace` and the stable core of the message. What differs on purpose is listed in
 //! [`exceptions`], with the reason; anything else fails the test.
 
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "helpers of tests, which report what they compared")]
+
 mod support;
 
 use std::collections::BTreeMap;

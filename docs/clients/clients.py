@@ -2,11 +2,11 @@
 """Uses MLflow's own clients against a running yummyd.
 
     pip install mlflow==3.17.2 pandas requests
-    python docs/clients/clients.py http://127.0.0.1:8080 MODEL
+    python docs/clients/clients.py http://127.0.0.1:8080 diabetes \\
+        --columns age,sex,bmi,bp,s1,s2,s3,s4,s5,s6 --row 0.1,0.2,0.3,-0.1,0.05,0,0.01,0.02,0.03,0.04
 
-Sends the model's logged input example (from the daemon's catalog, or --columns a,b,c) as a DataFrame through
-`mlflow.pyfunc.scoring_server.client.ScoringServerClient` and `mlflow.deployments.get_deploy_client`, and fails
-when the two do not give the same predictions. Exits 0 when all is well.
+Sends two rows as a DataFrame through `mlflow.pyfunc.scoring_server.client.ScoringServerClient` and
+`mlflow.deployments.get_deploy_client`, prints both answers, and exits 1 when they differ.
 """
 
 import argparse

@@ -32,8 +32,8 @@ pub(crate) fn bind(ready: Ready, plan: &Plan, frame: &mut Frame) -> Result<Bound
         (Ready::Unusable(reason), _) => Err(reason),
         (Ready::Table(table), Library::LightGbm) => lightgbm_table(&table, &plan.features, frame),
         (Ready::Table(table), Library::CatBoost) => catboost_table(&table, &plan.features, frame),
-        (Ready::Array(array), Library::LightGbm) => lightgbm_array(array, &plan.features, frame),
-        (Ready::Array(array), Library::CatBoost) => catboost_array(array, &plan.features, frame),
+        (Ready::Array(array), Library::LightGbm) => lightgbm_array(&array, &plan.features, frame),
+        (Ready::Array(array), Library::CatBoost) => catboost_array(&array, &plan.features, frame),
     };
     bound.map_err(|reason| ProtocolError::model(&reason))
 }
@@ -65,7 +65,7 @@ fn same_count(got: usize, features: &[Feature]) -> Result<(), String> {
     ))
 }
 
-fn lightgbm_array(array: Array, features: &[Feature], frame: &mut Frame) -> Result<Bound, String> {
+fn lightgbm_array(array: &Array, features: &[Feature], frame: &mut Frame) -> Result<Bound, String> {
     let [rows, width] = array.shape[..] else {
         return Err("Input numpy.ndarray or list must be 2 dimensional".into());
     };
@@ -127,7 +127,7 @@ fn catboost_by_position<'a>(table: &'a Table, features: &[Feature]) -> Result<Ve
     Ok(table.columns.iter().take(features.len()).collect())
 }
 
-fn catboost_array(array: Array, features: &[Feature], frame: &mut Frame) -> Result<Bound, String> {
+fn catboost_array(array: &Array, features: &[Feature], frame: &mut Frame) -> Result<Bound, String> {
     let (rows, width, single) = match array.shape[..] {
         [width] => (1, width, true),
         [rows, width] => (rows, width, false),

@@ -1,5 +1,7 @@
 //! The coercion matrix: one value in one column of each signature type, per form, against what MLflow's model got.
 
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a test that reports how many cells are equal")]
+
 use std::{collections::BTreeMap, fs, path::Path};
 
 use serde_json::Value as Json;

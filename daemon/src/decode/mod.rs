@@ -1,7 +1,7 @@
 //! Request bodies become frames, as MLflow's scoring server would read them.
 //!
 //! [`Plan::new`] decides at load all that can be decided; [`decode`] reads one request. There are two ways through: a
-//! fast one ([`fast`]) that walks the bytes of the usual shapes once, straight into the frame, and a slow one that
+//! fast one (`fast`) that walks the bytes of the usual shapes once, straight into the frame, and a slow one that
 //! builds Python's values and pandas' tables of them. The fast one gives up at anything unusual, so that every odd
 //! request and every error is the slow one's; both give the same answers, which a property test and a fuzz target hold.
 //!

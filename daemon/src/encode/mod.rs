@@ -108,7 +108,7 @@ impl Encoder {
                 Cells::Int => out.extend_from_slice((value as i64).to_string().as_bytes()),
                 // An index outside of the labels cannot come from an engine that counts them.
                 Cells::Labels(labels) => {
-                    out.extend_from_slice(labels.get(value as usize).map_or(b"null", |label| label))
+                    out.extend_from_slice(labels.get(value as usize).map_or(b"null", |label| label));
                 }
             }
         }
