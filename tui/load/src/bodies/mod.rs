@@ -18,7 +18,7 @@ use crate::error::LoadError;
 /// Different bodies that are made (load.md §2.2).
 pub const POOL: usize = 1000;
 /// Bytes that the pool may take; large bodies are fewer. The generator shares the machine with the server.
-const POOL_BYTES: usize = 64 << 20;
+const POOL_BYTES: usize = 16 << 20;
 /// Fewest bodies, however large.
 const FEWEST: usize = 8;
 /// Rows in one request at most: MLflow clients send no more than memory allows, and this is ten times the largest
