@@ -104,7 +104,12 @@ fn background() -> String {
 fn draw_cell(out: &mut String, cell: &vt100::Cell, x: f64, y: f64) {
     let (front, back) = colours(cell);
     if back != background() {
-        let _ = writeln!(out, "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{}\" fill=\"{back}\"/>", CELL.0 + 0.2, CELL.1);
+        let _ = writeln!(
+            out,
+            "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{}\" fill=\"{back}\"/>",
+            CELL.0 + 0.2,
+            CELL.1
+        );
     }
     let text = cell.contents();
     let Some(c) = text.chars().next().filter(|c| *c != ' ') else { return };
@@ -114,17 +119,26 @@ fn draw_cell(out: &mut String, cell: &vt100::Cell, x: f64, y: f64) {
             let eighths = f64::from(c as u32 - '▁' as u32 + 1);
             let part = CELL.1 * eighths / 8.0;
             let top = y + CELL.1 - part;
-            let _ = writeln!(out, "<rect x=\"{x:.1}\" y=\"{top:.2}\" width=\"{}\" height=\"{part:.2}\" fill=\"{front}\"{opacity}/>", CELL.0);
+            let _ = writeln!(
+                out,
+                "<rect x=\"{x:.1}\" y=\"{top:.2}\" width=\"{}\" height=\"{part:.2}\" fill=\"{front}\"{opacity}/>",
+                CELL.0
+            );
         }
         '▏' => {
-            let _ = writeln!(out, "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"1\" height=\"{}\" fill=\"{front}\"{opacity}/>", CELL.1);
+            let _ = writeln!(
+                out,
+                "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"1\" height=\"{}\" fill=\"{front}\"{opacity}/>",
+                CELL.1
+            );
         }
         '\u{2801}'..='\u{28ff}' => braille(out, c as u32 - 0x2800, x, y, &front),
         _ => {
             let weight = if cell.bold() { " font-weight=\"bold\"" } else { "" };
             let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
             let base = y + CELL.1 * 0.76;
-            let _ = writeln!(out, "<text x=\"{x:.1}\" y=\"{base:.1}\" fill=\"{front}\"{weight}{opacity}>{escaped}</text>");
+            let _ =
+                writeln!(out, "<text x=\"{x:.1}\" y=\"{base:.1}\" fill=\"{front}\"{weight}{opacity}>{escaped}</text>");
         }
     }
 }
