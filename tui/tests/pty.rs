@@ -1,5 +1,7 @@
 //! The real program in a real (pseudo-)terminal: what it draws, and that it leaves the terminal as it found it.
 
+#![allow(clippy::print_stderr, reason = "a skipped test says so")]
+
 mod support;
 
 use std::{path::Path, time::Duration};

@@ -23,7 +23,7 @@ pub(crate) static SCENARIOS: &[Scenario] = &[
     Scenario { name: "stress", about: "0 to 500/s in 100 s, recovery", takes_rate: false },
     Scenario { name: "max-performance", about: "90 % of the limit, 5 min", takes_rate: false },
     Scenario { name: "response-time", about: "1/s for 100 s", takes_rate: false },
-    Scenario { name: "soak", about: "rate x 0.7 for an hour", takes_rate: false },
+    Scenario { name: "soak", about: "70 % of the limit, an hour", takes_rate: false },
 ];
 
 /// One number that can be edited.

@@ -121,7 +121,7 @@ fn windows(rps: f64, load_rps: f64, p50: f64, slow: f64, second: u64) -> Windows
             seconds,
             requests,
             load_requests: (load_rps * seconds) as u64,
-            client_errors: u64::from(second % 29 == 0 && rps > 400.0),
+            client_errors: u64::from(second.is_multiple_of(29) && rps > 400.0),
             server_errors: 0,
             client_gone: 0,
             rows: requests,
@@ -186,7 +186,7 @@ fn events(now_ms: u64) -> Vec<Event> {
 
 /// The catalog of the same versions.
 pub(crate) fn catalog() -> CatalogInfo {
-    let models = VERSIONS.iter().map(|v| info(v)).collect();
+    let models = VERSIONS.iter().map(info).collect();
     CatalogInfo {
         api: API_VERSION,
         mlruns: "./mlruns".into(),

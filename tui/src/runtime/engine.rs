@@ -14,6 +14,7 @@ use yummy_load::{
     catalog,
     generator::Transport,
     lock,
+    scenario::FindSpec,
     slo::Slo,
     target::{Reach, Target},
 };
@@ -61,8 +62,21 @@ async fn blocking<T: Send + 'static>(
     done.unwrap_or_else(|error| Err(LoadError::Thread(std::io::Error::other(error))))
 }
 
+/// The engine's scenario; rates and lengths that the plan does not set are those of the command line.
 fn scenario(plan: &LoadPlan) -> Scenario {
-    Scenario::Burst { rate: plan.rate, duration: Duration::from_secs_f64(plan.duration_s) }
+    let seconds = Duration::from_secs;
+    match plan.scenario {
+        "find" => {
+            let budget = Duration::from_secs_f64(plan.budget_s);
+            Scenario::Find(FindSpec { budget, ..FindSpec::default() })
+        }
+        "load-test" => Scenario::LoadTest { to: 300.0, duration: seconds(300) },
+        "stress" => Scenario::Stress { to: 500.0, duration: seconds(100) },
+        "max-performance" => Scenario::MaxPerformance { limit: None, at: 0.9, duration: seconds(300) },
+        "response-time" => Scenario::ResponseTime { duration: seconds(100) },
+        "soak" => Scenario::Soak { rate: None, duration: seconds(3600) },
+        _ => Scenario::Burst { rate: plan.rate, duration: Duration::from_secs_f64(plan.duration_s) },
+    }
 }
 
 /// The engine's plan: loopback only, as everything that a key starts.
@@ -110,10 +124,12 @@ fn shape() -> Shape {
 fn progress(now: &Snapshot, plan: &LoadPlan) -> Progress {
     let phase = if now.step.is_empty() { now.phase.as_str().to_owned() } else { now.step.clone() };
     let measured = now.measured.as_secs_f64();
+    // Of a burst the measured time counts; of a search, which has no length, all of it.
+    let burst = plan.scenario == "burst";
     Progress {
         phase,
-        elapsed_s: measured,
-        total_s: Some(plan.duration_s),
+        elapsed_s: if burst { measured } else { now.elapsed.as_secs_f64() },
+        total_s: burst.then_some(plan.duration_s),
         offered: now.offered,
         achieved: (measured > 0.0).then_some(now.achieved),
         sent: now.sent,

@@ -164,15 +164,14 @@ fn identity(app: &App, row: &Row<'_>, out: &mut Writer<'_, '_>) {
         return;
     };
     let mut flavor = row.flavor().unwrap_or(UNKNOWN).to_owned();
-    for part in [
+    let parts = [
         info.model_class.clone(),
         info.trees.map(|t| format!("{t} trees")),
         info.features.map(|f| format!("{f} features")),
-    ] {
-        if let Some(part) = part {
-            flavor.push_str("  ");
-            flavor.push_str(&part);
-        }
+    ];
+    for part in parts.into_iter().flatten() {
+        flavor.push_str("  ");
+        flavor.push_str(&part);
     }
     out.line("flavor", &flavor, plain);
     let mut names = info.aliases.iter().map(|a| format!("@{a}")).collect::<Vec<_>>();

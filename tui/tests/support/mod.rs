@@ -19,19 +19,19 @@ use rustix::{
 };
 
 /// A program, its terminal and what it has drawn.
-pub struct Pty {
-    pub child: Child,
+pub(crate) struct Pty {
+    pub(crate) child: Child,
     keyboard: File,
     line: OwnedFd,
     output: Receiver<Vec<u8>>,
-    pub terminal: vt100::Parser,
+    pub(crate) terminal: vt100::Parser,
     /// All bytes that were written, for what a screen does not show.
-    pub raw: Vec<u8>,
+    pub(crate) raw: Vec<u8>,
 }
 
 impl Pty {
     /// Starts a program in a terminal of the given size.
-    pub fn spawn(program: &Path, arguments: &[&str], (width, height): (u16, u16)) -> Self {
+    pub(crate) fn spawn(program: &Path, arguments: &[&str], (width, height): (u16, u16)) -> Self {
         let keyboard = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudo-terminal");
         grantpt(&keyboard).expect("grant");
         unlockpt(&keyboard).expect("unlock");
@@ -73,18 +73,18 @@ impl Pty {
     }
 
     /// Types keys.
-    pub fn send(&mut self, keys: &str) {
+    pub(crate) fn send(&mut self, keys: &str) {
         self.keyboard.write_all(keys.as_bytes()).expect("the terminal takes keys");
     }
 
     /// Gives the terminal another size.
-    pub fn resize(&mut self, width: u16, height: u16) {
+    pub(crate) fn resize(&mut self, width: u16, height: u16) {
         tcsetwinsize(&self.keyboard, winsize(width, height)).expect("window size");
         self.terminal.screen_mut().set_size(height, width);
     }
 
     /// Takes in what is drawn until the screen is as asked; false when that does not happen in time.
-    pub fn until(&mut self, patience: Duration, is_right: impl Fn(&str) -> bool) -> bool {
+    pub(crate) fn until(&mut self, patience: Duration, is_right: impl Fn(&str) -> bool) -> bool {
         let end = Instant::now() + patience;
         loop {
             if is_right(&self.terminal.screen().contents()) {
@@ -104,18 +104,18 @@ impl Pty {
     }
 
     /// Waits for a text on the screen; shows the screen when it does not come.
-    pub fn expect(&mut self, text: &str, patience: Duration) {
+    pub(crate) fn expect(&mut self, text: &str, patience: Duration) {
         let seen = self.until(patience, |screen| screen.contains(text));
         assert!(seen, "'{text}' did not appear:\n{}", self.terminal.screen().contents());
     }
 
     /// Takes in what is drawn for a while.
-    pub fn watch(&mut self, time: Duration) {
+    pub(crate) fn watch(&mut self, time: Duration) {
         self.until(time, |_| false);
     }
 
     /// Waits for the program to end.
-    pub fn wait(&mut self, patience: Duration) -> ExitStatus {
+    pub(crate) fn wait(&mut self, patience: Duration) -> ExitStatus {
         let end = Instant::now() + patience;
         loop {
             if let Some(status) = self.child.try_wait().expect("the program is ours") {
@@ -128,7 +128,7 @@ impl Pty {
     }
 
     /// The modes of the terminal now.
-    pub fn modes(&self) -> Termios {
+    pub(crate) fn modes(&self) -> Termios {
         tcgetattr(&self.line).expect("modes of the terminal")
     }
 }
@@ -145,14 +145,14 @@ fn winsize(width: u16, height: u16) -> Winsize {
 }
 
 /// A real daemon on free ports, when there is one beside the program under test (or at `YUMMYD`).
-pub struct Daemon {
+pub(crate) struct Daemon {
     child: Child,
-    pub url: String,
+    pub(crate) url: String,
 }
 
 impl Daemon {
     /// Starts it on the demo models. `None` where there is no daemon or no models: said on stderr.
-    pub fn start(beside: &Path) -> Option<Self> {
+    pub(crate) fn start(beside: &Path) -> Option<Self> {
         let named = std::env::var_os("YUMMYD").map(PathBuf::from);
         let program = named.unwrap_or_else(|| beside.with_file_name("yummyd"));
         let mlruns = Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/mlruns");

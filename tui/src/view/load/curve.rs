@@ -65,10 +65,10 @@ fn interpolated(points: &[(f64, f64)], column: &impl Fn(f64) -> usize, n: usize)
     let mut values = vec![None; n];
     for pair in sorted.windows(2) {
         let (from, to) = (column(pair[0].0), column(pair[1].0));
-        for at in from..=to {
+        for (at, value) in values.iter_mut().enumerate().take(to + 1).skip(from) {
             let share = if to > from { (at - from) as f64 / (to - from) as f64 } else { 0.0 };
             // Straight on logarithmic paper.
-            values[at] = Some((pair[0].1.ln() * (1.0 - share) + pair[1].1.ln() * share).exp());
+            *value = Some((pair[0].1.ln() * (1.0 - share) + pair[1].1.ln() * share).exp());
         }
     }
     if let [only] = sorted[..] {
