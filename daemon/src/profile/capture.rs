@@ -6,7 +6,7 @@ use yummy_api::profile::{CaptureInfo, FoldedProfile, FoldedStack, ModelActivity}
 
 use super::{
     names,
-    sampler::RawProfile,
+    sampler::{ClockKind, RawProfile},
     symbols::{Frame, Symbols},
 };
 use crate::telemetry::Activity;
@@ -16,6 +16,8 @@ use crate::telemetry::Activity;
 pub struct Measured {
     /// Samples a second that were asked for.
     pub hz: u32,
+    /// What decided when a sample was taken.
+    pub clock: ClockKind,
     /// When it began.
     pub at_unix_ms: u64,
     /// Wall time, seconds.
@@ -113,7 +115,7 @@ impl Capture {
     /// What it says about itself, without the stacks.
     #[must_use]
     pub fn info(&self) -> CaptureInfo {
-        let Measured { hz, at_unix_ms, seconds, on_cpu_seconds, ref activity } = self.measured;
+        let Measured { hz, at_unix_ms, seconds, on_cpu_seconds, ref activity, .. } = self.measured;
         let per_second = |n: u64| if seconds > 0.0 { n as f64 / seconds } else { 0.0 };
         let models = activity.by_model.iter().map(|((name, version), n)| ModelActivity {
             name: name.clone(),
@@ -137,11 +139,16 @@ impl Capture {
     /// One line for a person: rate, time, samples, and how far they can be believed.
     #[must_use]
     pub fn subtitle(&self) -> String {
-        let Measured { hz, seconds, on_cpu_seconds, .. } = self.measured;
+        let Measured { hz, clock, seconds, on_cpu_seconds, .. } = self.measured;
         let yielded = self.yielded().map_or_else(String::new, |share| format!(" · yield {:.0} %", share * 100.0));
         let samples = self.samples();
         let info = self.info();
         let mut line = format!("{hz} Hz · {seconds:.1} s · {samples} samples · {on_cpu_seconds:.2} on-CPU s{yielded}");
+        line += match clock {
+            ClockKind::Thread => "",
+            ClockKind::ThreadUser => " · time in the kernel not sampled",
+            ClockKind::Process => " · by the kernel's tick, which misses short turns",
+        };
         if info.rps > 0.0 {
             line += &format!(" · {:.0} requests/s", info.rps);
         }

@@ -7,7 +7,7 @@ use super::sampler::SamplerError;
 /// Why there is no profile.
 #[derive(Debug, thiserror::Error)]
 pub enum ProfileError {
-    /// One capture at a time: there is one timer per process.
+    /// One capture at a time: there is one sampler per process.
     #[error("capture {id} is running, try again in {} s", whole_seconds(*.remaining))]
     Busy {
         /// The capture that runs.

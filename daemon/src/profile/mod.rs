@@ -32,7 +32,7 @@ pub use self::{
     capture::{Capture, Measured, Stack},
     error::ProfileError,
     routes::routes,
-    sampler::SamplerError,
+    sampler::{ClockKind, SamplerError},
     symbols::Frame,
 };
 use self::{
@@ -82,7 +82,7 @@ impl Profiler {
         let (jobs, inbox) = mpsc::channel();
         let store = Arc::new(Store::default());
         let bounds = Bounds::of_this_kernel();
-        let rolling_hz = rolling_hz.map(|hz| hz.clamp(1, bounds.max_hz));
+        let rolling_hz = rolling_hz.map(|hz| hz.clamp(1, bounds.max_hz.min(query::MAX_STEADY_HZ)));
         let worker = Worker::new(inbox, telemetry, rolling_hz);
         std::thread::Builder::new().name(THREAD.to_owned()).spawn(move || worker.run())?;
         Ok(Self { store, jobs, bounds, rolling: rolling_hz.is_some() })

@@ -2,13 +2,15 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use super::{ProfileError, Request};
+use super::{ClockKind, ProfileError, Request};
 use crate::telemetry::clock;
 
 /// Samples a second unless asked otherwise: not a divisor of the round rates that programs work at.
 pub(crate) const DEFAULT_HZ: u32 = 99;
-/// Highest rate that was measured to cost nothing (profiling.md §1.2), whatever the kernel could do.
-const MAX_HZ: u32 = 250;
+/// Highest rate that was measured to give its samples, where each thread has its clock (docs/profiling.md).
+const MAX_HZ: u32 = 999;
+/// Highest rate that was measured to cost nothing (profiling.md §1.2): of what always runs, and of the kernel's tick.
+pub(crate) const MAX_STEADY_HZ: u32 = 250;
 /// Shortest and longest capture. Longer than a minute blurs what happens; two is for quiet daemons.
 const MIN_LENGTH: Duration = Duration::from_millis(100);
 const MAX_LENGTH: Duration = Duration::from_secs(120);
@@ -67,23 +69,37 @@ pub(crate) fn pair(fields: &HashMap<String, String>) -> Result<(u64, u64), Profi
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
     pub(crate) max_hz: u32,
-    tick_hz: u32,
+    /// How often the kernel looks, where that bounds the rate.
+    tick_hz: Option<u32>,
 }
 
 impl Bounds {
     pub(crate) fn of_this_kernel() -> Self {
-        let tick_hz = clock::tick_hz();
-        Self { max_hz: tick_hz.min(MAX_HZ), tick_hz }
+        match ClockKind::of_this_kernel() {
+            ClockKind::Thread | ClockKind::ThreadUser => Self { max_hz: MAX_HZ, tick_hz: None },
+            ClockKind::Process => Self::of_tick(clock::tick_hz()),
+        }
+    }
+
+    fn of_tick(tick_hz: u32) -> Self {
+        Self { max_hz: tick_hz.min(MAX_STEADY_HZ), tick_hz: Some(tick_hz) }
+    }
+
+    fn why_not_more(self) -> String {
+        match self.tick_hz {
+            None => "more samples would slow down what they are to show".to_owned(),
+            Some(tick_hz) => format!(
+                "this kernel's timer ticks {tick_hz} times a second and gives a thread no more samples than that, so \
+                 a higher rate would only look like one"
+            ),
+        }
     }
 
     pub(crate) fn check(self, request: &Request) -> Result<(), ProfileError> {
         let (length, bounds) = match request {
             Request::Next { hz, .. } if *hz == 0 || *hz > self.max_hz => {
-                return Err(ProfileError::Parameter(format!(
-                    "hz must be 1 to {}, not {hz}: this kernel's timer ticks {} times a second and gives a thread no \
-                     more samples than that, so a higher rate would only look like one",
-                    self.max_hz, self.tick_hz
-                )));
+                let (most, reason) = (self.max_hz, self.why_not_more());
+                return Err(ProfileError::Parameter(format!("hz must be 1 to {most}, not {hz}: {reason}")));
             }
             Request::Next { length, .. } => (length, ("seconds", MIN_LENGTH, MAX_LENGTH)),
             Request::Last { length } => (length, ("last", MIN_LENGTH, MAX_LAST)),
@@ -161,13 +177,17 @@ mod tests {
 
     #[test]
     fn bounds_are_those_of_the_kernel_and_of_sense() {
-        let bounds = Bounds { max_hz: 250, tick_hz: 250 };
+        let bounds = Bounds::of_tick(250);
         let check = |seconds: f64, hz| bounds.check(&Request::Next { length: Duration::from_secs_f64(seconds), hz });
         for (seconds, hz) in [(0.1, 1), (5.0, 99), (120.0, 250)] {
             assert!(check(seconds, hz).is_ok());
         }
         assert!(check(5.0, 251).expect_err("too fast").to_string().contains("timer ticks 250 times"));
         assert!(check(5.0, 0).is_err());
+        let threads = Bounds { max_hz: MAX_HZ, tick_hz: None };
+        let check_hz = |hz| threads.check(&Request::Next { length: Duration::from_secs(5), hz });
+        assert!(check_hz(999).is_ok());
+        assert!(check_hz(1000).expect_err("too fast").to_string().starts_with("hz must be 1 to 999, not 1000: "));
         assert_eq!(check(121.0, 99).expect_err("long").to_string(), "seconds must be 0.1 to 120, not 121");
         assert_eq!(check(0.0, 99).expect_err("short").to_string(), "seconds must be 0.1 to 120, not 0");
     }

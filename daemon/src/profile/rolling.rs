@@ -72,9 +72,9 @@ impl Rolling {
     /// Keeps what was sampled since the last segment.
     fn close_segment(&mut self) {
         let Some(current) = &mut self.current else { return };
-        let measured = current.began.measure(self.hz, self.telemetry.as_deref());
+        let measured = current.began.measure(&current.sampler, self.hz, self.telemetry.as_deref());
         let raw = current.sampler.take();
-        current.began = Began::now(self.telemetry.as_deref());
+        current.began = Began::now(&current.sampler, self.telemetry.as_deref());
         self.segments.push_back(Segment { ended: Instant::now(), raw, measured });
         if self.segments.len() > KEPT {
             self.segments.pop_front();
@@ -94,6 +94,7 @@ impl Rolling {
             if sum.at_unix_ms == 0 {
                 sum.at_unix_ms = segment.measured.at_unix_ms;
             }
+            sum.clock = segment.measured.clock;
             sum.seconds += segment.measured.seconds;
             sum.on_cpu_seconds += segment.measured.on_cpu_seconds;
             sum.activity.add(&segment.measured.activity);
@@ -104,7 +105,7 @@ impl Rolling {
     fn start(&mut self) {
         match Sampler::start(self.hz) {
             Ok(sampler) => {
-                let began = Began::now(self.telemetry.as_deref());
+                let began = Began::now(&sampler, self.telemetry.as_deref());
                 self.current = Some(Current { sampler, began });
             }
             Err(error) => tracing::warn!(%error, "the rolling capture cannot start, it will be tried again"),

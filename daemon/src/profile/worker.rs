@@ -16,7 +16,7 @@ use super::{
     sampler::{RawProfile, Sampler, release_memory},
     store::Running,
 };
-use crate::telemetry::{Activity, Telemetry, clock};
+use crate::telemetry::{Activity, Telemetry};
 
 /// How often a capture takes what was sampled, and looks whether anybody still waits for it.
 const VISIT: Duration = Duration::from_millis(10);
@@ -76,12 +76,12 @@ impl Worker {
         hz: u32,
         reply: &mut oneshot::Sender<Result<Arc<Capture>, ProfileError>>,
     ) -> Result<(RawProfile, Measured), ProfileError> {
-        // There is one timer: the rolling capture has a gap where another one is made.
+        // There is one sampler: the rolling capture has a gap where another one is made.
         if let Some(rolling) = &mut self.rolling {
             rolling.pause();
         }
         let mut sampler = Sampler::start(hz)?;
-        let began = Began::now(self.telemetry.as_deref());
+        let began = Began::now(&sampler, self.telemetry.as_deref());
         while let Some(left) = length.checked_sub(began.at.elapsed()).filter(|left| !left.is_zero()) {
             if reply.is_closed() {
                 return Err(ProfileError::Cancelled);
@@ -89,7 +89,7 @@ impl Worker {
             std::thread::sleep(left.min(VISIT));
             sampler.collect();
         }
-        let measured = began.measure(hz, self.telemetry.as_deref());
+        let measured = began.measure(&sampler, hz, self.telemetry.as_deref());
         Ok((sampler.take(), measured))
     }
 
@@ -119,17 +119,17 @@ pub(crate) struct Began {
 }
 
 impl Began {
-    pub(crate) fn now(telemetry: Option<&Telemetry>) -> Self {
+    pub(crate) fn now(sampler: &Sampler, telemetry: Option<&Telemetry>) -> Self {
         let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let activity = telemetry.map(Telemetry::activity).unwrap_or_default();
         let unix_ms = u64::try_from(unix.as_millis()).unwrap_or(0);
-        Self { at: Instant::now(), unix_ms, cpu: clock::process_cpu(), activity }
+        Self { at: Instant::now(), unix_ms, cpu: sampler.cpu_time(), activity }
     }
 
-    pub(crate) fn measure(&self, hz: u32, telemetry: Option<&Telemetry>) -> Measured {
-        let on_cpu_seconds = clock::process_cpu().saturating_sub(self.cpu).as_secs_f64();
+    pub(crate) fn measure(&self, sampler: &Sampler, hz: u32, telemetry: Option<&Telemetry>) -> Measured {
+        let on_cpu_seconds = sampler.cpu_time().saturating_sub(self.cpu).as_secs_f64();
         let seconds = self.at.elapsed().as_secs_f64();
         let activity = telemetry.map(|telemetry| telemetry.activity().since(&self.activity)).unwrap_or_default();
-        Measured { hz, at_unix_ms: self.unix_ms, seconds, on_cpu_seconds, activity }
+        Measured { hz, clock: sampler.clock(), at_unix_ms: self.unix_ms, seconds, on_cpu_seconds, activity }
     }
 }

@@ -9,6 +9,11 @@ pub fn process_cpu() -> Duration {
     read(libc::CLOCK_PROCESS_CPUTIME_ID)
 }
 
+/// CPU time of the thread that calls, since it started.
+pub(crate) fn thread_cpu() -> Duration {
+    read(libc::CLOCK_THREAD_CPUTIME_ID)
+}
+
 /// Timer interrupts a second, as the kernel was built: the most samples of CPU time that a thread can get.
 #[must_use]
 pub fn tick_hz() -> u32 {

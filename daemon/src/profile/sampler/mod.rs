@@ -1,21 +1,28 @@
-//! Samples of what uses CPU: a timer signal copies registers and stack ([`signal`]), this thread unwinds the copies
-//! ([`unwind`]).
+//! Samples of what uses CPU: a [`clock`] sends a signal, its handler copies registers and stack ([`signal`]), this
+//! thread unwinds the copies ([`unwind`]).
 //!
 //! The signal can land anywhere: within malloc, a panic, dlopen, the exit of a thread. So nothing runs inside it that
 //! could crash or wait there, and above all no unwinder. `pprof`'s crashed here: with libgcc's unwinder within 1.3 s
 //! (profiling.md §0), and with framehop once in eight runs of `examples/profile_stress`. Copying also needs no
 //! preparation before the first thread starts, no temporary file, and 30 MB less than pprof's tables.
 
+mod clock;
+mod perf;
 mod signal;
+#[cfg(test)]
+mod tests;
 mod unwind;
 
 use std::{
     collections::HashMap,
     io,
     sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
 };
 
-use self::unwind::Unwinder;
+pub use self::clock::ClockKind;
+use self::{clock::Clock, unwind::Unwinder};
+use crate::telemetry::clock as cpu;
 
 /// One distinct stack.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -32,10 +39,10 @@ pub(crate) type RawProfile = HashMap<RawStack, u64>;
 /// Why there are no samples.
 #[derive(Debug, thiserror::Error)]
 pub enum SamplerError {
-    /// There is one timer per process, and it is in use.
+    /// There is one signal for it per process, and it is in use.
     #[error("another sampler of this process is running")]
     Running,
-    /// The kernel refused the signal or the timer.
+    /// The kernel refused the signal or its clock.
     #[error("the kernel refuses to sample: {0}")]
     Refused(#[from] io::Error),
 }
@@ -43,19 +50,27 @@ pub enum SamplerError {
 /// Whether a [`Sampler`] exists.
 static RUNNING: AtomicBool = AtomicBool::new(false);
 
-/// A sampler that runs. There is one per process, because there is one such timer per process.
+/// A sampler that runs. There is one per process, because there is one such signal per process. It stays on the thread
+/// that has started it.
 pub(crate) struct Sampler {
     unwinder: Unwinder,
     profile: RawProfile,
+    kind: ClockKind,
+    // Before the lease: fields are dropped in this order, and the next sampler may start when the lease is gone.
+    clock: Clock,
     _lease: Lease,
 }
 
-/// Stops the timer when it is dropped.
+/// The right to sample this process.
 struct Lease;
 
 impl Sampler {
-    /// Starts to sample, `hz` times for each second of CPU time that the process uses.
+    /// Starts to sample, `hz` times for each second of CPU time that a thread, or the process, uses.
     pub(crate) fn start(hz: u32) -> Result<Self, SamplerError> {
+        Self::with(|| Clock::start(hz))
+    }
+
+    fn with(start: impl FnOnce() -> io::Result<(Clock, ClockKind)>) -> Result<Self, SamplerError> {
         if RUNNING.swap(true, Ordering::AcqRel) {
             return Err(SamplerError::Running);
         }
@@ -65,13 +80,27 @@ impl Sampler {
         signal::install()?;
         // What a handler left behind after the last stop.
         signal::take(|_| ());
-        signal::set_timer(hz)?;
-        Ok(Self { unwinder, profile: RawProfile::new(), _lease: lease })
+        let (clock, kind) = start()?;
+        Ok(Self { unwinder, profile: RawProfile::new(), kind, clock, _lease: lease })
+    }
+
+    /// What decides when a sample is taken.
+    pub(crate) fn clock(&self) -> ClockKind {
+        self.kind
+    }
+
+    /// CPU time of the threads that are sampled, since the process started: without this one's where it is left out.
+    pub(crate) fn cpu_time(&self) -> Duration {
+        match self.clock {
+            Clock::Threads(_) => cpu::process_cpu().saturating_sub(cpu::thread_cpu()),
+            Clock::Process(_) => cpu::process_cpu(),
+        }
     }
 
     /// Takes what has been sampled since the last call. To be called often: there is room for a bounded number.
     pub(crate) fn collect(&mut self) {
-        let Self { unwinder, profile, .. } = self;
+        let Self { unwinder, profile, clock, .. } = self;
+        clock.keep_up();
         signal::take(|sample| {
             let stack = RawStack { thread: sample.thread(), addresses: unwinder.unwind(sample) };
             *profile.entry(stack).or_default() += 1;
@@ -88,7 +117,6 @@ impl Sampler {
 impl Drop for Lease {
     fn drop(&mut self) {
         // The handler stays: a signal on its way must not end the process.
-        let _ = signal::set_timer(0);
         RUNNING.store(false, Ordering::Release);
     }
 }
