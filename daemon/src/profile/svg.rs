@@ -9,6 +9,9 @@ use super::{capture::Capture, palette};
 /// Frames narrower than this share of the width, in percent, are left out: they could not be seen.
 const MIN_WIDTH_PERCENT: f64 = 0.02;
 
+/// Height of the strip that the legend stands in.
+const LEGEND_HEIGHT: usize = 22;
+
 /// The flame graph of one capture; of an idle process, an image that says so.
 pub(crate) fn flamegraph(capture: &Capture, raw: bool) -> io::Result<String> {
     let folded = capture.folded(raw);
@@ -64,20 +67,32 @@ fn draw<'a>(options: &mut Options<'_>, lines: impl Iterator<Item = &'a str>) -> 
     String::from_utf8(svg).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
-/// Adds the legend below the title. Drawn over inferno's image, whose own parts stay as they are.
+/// Adds the legend in a strip below inferno's image, whose own parts stay as they are.
 fn with_legend(svg: &str) -> String {
+    let Some((height, taller)) = height(svg).map(|height| (height, height + LEGEND_HEIGHT)) else {
+        return svg.to_owned();
+    };
     let mut legend = String::from(r#"<g id="legend" font-family="monospace" font-size="11">"#);
     let mut x = 10;
     for (name, colour) in palette::legend() {
         legend += &format!(
-            r##"<rect x="{x}" y="45" width="10" height="10" fill="{colour}"/><text x="{}" y="54" fill="#333">{name}</text>"##,
-            x + 14
+            r##"<rect x="{x}" y="{}" width="10" height="10" fill="{colour}"/><text x="{}" y="{}" fill="#333">{name}</text>"##,
+            height + 5,
+            x + 14,
+            height + 14,
         );
         // 7 units a letter at this size, and some air.
         x += 30 + 7 * name.len();
     }
     legend += "</g>";
-    svg.rfind("</svg>").map_or_else(|| svg.to_owned(), |end| format!("{}{legend}{}", &svg[..end], &svg[end..]))
+    let svg = svg.replacen(&format!(r#" height="{height}""#), &format!(r#" height="{taller}""#), 1);
+    let svg = svg.replacen(&format!(r#"viewBox="0 0 1200 {height}""#), &format!(r#"viewBox="0 0 1200 {taller}""#), 1);
+    svg.rfind("</svg>").map_or_else(|| svg.clone(), |end| format!("{}{legend}{}", &svg[..end], &svg[end..]))
+}
+
+/// Height of inferno's image.
+fn height(svg: &str) -> Option<usize> {
+    svg.split_once(r#" height=""#)?.1.split_once('"')?.0.parse().ok()
 }
 
 /// The image of a capture without samples.
