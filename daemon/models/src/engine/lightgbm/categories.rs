@@ -39,6 +39,9 @@ impl PandasCategories {
     /// # Errors
     /// [`LoadError::Unsupported`] when neither the model nor the signature tells.
     pub fn assign(&self, text_columns: &[usize]) -> Result<Vec<(usize, Arc<Categories>)>, LoadError> {
+        if self.lists.is_empty() {
+            return Ok(Vec::new());
+        }
         let columns = [self.features.as_slice(), text_columns]
             .into_iter()
             .find(|columns| columns.len() == self.lists.len())
@@ -60,5 +63,33 @@ fn categories(list: &[Value]) -> Option<Categories> {
         }
         Some(Value::Bool(_)) => Some(Categories::bool(list.iter().map(Value::as_bool).collect::<Option<_>>()?)),
         Some(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(json: &str, features: &[usize]) -> PandasCategories {
+        PandasCategories::parse("model.lgb", json, features.to_vec()).unwrap()
+    }
+
+    fn columns(assigned: &[(usize, Arc<Categories>)]) -> Vec<usize> {
+        assigned.iter().map(|&(column, _)| column).collect()
+    }
+
+    #[test]
+    fn lists_belong_to_the_categorical_features_or_else_to_the_text_columns() {
+        let two = r#"[["a", "b"], [1, 2]]"#;
+        assert_eq!(columns(&parsed(two, &[0, 3]).assign(&[]).unwrap()), [0, 3]);
+        assert_eq!(columns(&parsed(two, &[3]).assign(&[1, 3]).unwrap()), [1, 3]);
+        assert!(parsed(two, &[3]).assign(&[]).unwrap_err().is_unsupported());
+    }
+
+    #[test]
+    fn a_model_without_lists_has_no_category_columns_even_if_it_splits_on_codes() {
+        for json in ["[]", "null"] {
+            assert!(parsed(json, &[0, 3]).assign(&[1]).unwrap().is_empty());
+        }
     }
 }
