@@ -14,7 +14,8 @@ const SIZES: [usize; 5] = [1, 10, 100, 1_000, 10_000];
 fn catboost(criterion: &mut Criterion) {
     let data = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/catboost/data");
     for name in ["nan_min", "cat_mixed", "lossguide_multi", "multi_more_classes"] {
-        let bytes = fs::read(data.join(format!("{name}.cbm/model.cb"))).expect("the recorded models are in the repository");
+        let bytes =
+            fs::read(data.join(format!("{name}.cbm/model.cb"))).expect("the recorded models are in the repository");
         let ours = CatBoost::read("model.cb", &bytes, ModelType::Base).expect("the recorded models are sound");
         bench(criterion, name, "ours", &ours);
         #[cfg(feature = "reference-catboost")]
@@ -36,7 +37,9 @@ fn bench(criterion: &mut Criterion, name: &str, engine: &str, model: &dyn Scorer
         group.bench_function(BenchmarkId::new(engine, rows), |bencher| {
             let mut answer = Vec::new();
             bencher.iter(|| {
-                model.score(Method::RawScore, black_box(&frame), &mut answer).expect("the frame has the model's columns");
+                model
+                    .score(Method::RawScore, black_box(&frame), &mut answer)
+                    .expect("the frame has the model's columns");
                 black_box(answer.last().copied())
             });
         });

@@ -81,7 +81,10 @@ fn same(name: &str, ours: &dyn Scorer, reference: &dyn Scorer, rows: &Frame) {
             let single = Frame::from_cells(rows.row(row).to_vec(), 1, rows.cols()).unwrap();
             let mut alone = Vec::new();
             ours.score(method, &single, &mut alone).unwrap();
-            assert!(alone.iter().zip(&own[row * width..]).all(|(one, all)| one.to_bits() == all.to_bits()), "{name} {row}");
+            assert!(
+                alone.iter().zip(&own[row * width..]).all(|(one, all)| one.to_bits() == all.to_bits()),
+                "{name} {row}"
+            );
         }
     }
 }
