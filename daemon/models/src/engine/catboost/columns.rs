@@ -140,8 +140,8 @@ impl FloatColumns {
                 Missing::Highest => f32::INFINITY,
             };
         }
-        for (bin, borders) in bins.iter_mut().step_by(stride).zip(&self.borders) {
-            *bin = search(borders, value);
+        for (column, borders) in self.borders.iter().enumerate() {
+            bins[column * stride] = search(borders, value);
         }
     }
 }
