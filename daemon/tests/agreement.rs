@@ -175,7 +175,17 @@ fn the_usual_shapes_are_fast() {
     }
     let case = cases.iter().find(|case| case.name == "no signature").unwrap();
     assert!(agree(case, b"{\"inputs\": [[1.5, 2, 3, 4]]}"));
+    let case = cases.iter().find(|case| case.name == "unnamed").unwrap();
+    assert!(agree(case, format!("{{\"dataframe_split\": {{\"columns\": {names}, \"data\": [[{row}]]}}}}").as_bytes()));
     let case = cases.iter().find(|case| case.name == "categories").unwrap();
     let body = format!("{{\"dataframe_split\": {{\"columns\": {names}, \"data\": [[\"paris\", 7, 1.5, 2]]}}}}");
     assert!(agree(case, body.as_bytes()));
+}
+
+#[test]
+fn repeated_labels_are_left_to_the_exact_path() {
+    for case in cases() {
+        let body = "{\"dataframe_split\": {\"columns\": [\"d\", \"d\", \"a\", \"c\"], \"data\": [[1.5, 2, 3, 4]]}}";
+        assert!(!agree(&case, body.as_bytes()), "{}", case.name);
+    }
 }

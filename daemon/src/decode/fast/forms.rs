@@ -1,5 +1,7 @@
 //! The four forms of a request, each filling the frame.
 
+use std::collections::HashSet;
+
 use yummy_models::Frame;
 
 use super::{
@@ -72,6 +74,20 @@ fn index(cursor: &mut Cursor<'_>) -> Option<usize> {
         len += 1;
         if !cursor.more(b']')? {
             return Some(len);
+        }
+    }
+}
+
+/// Number of column labels: texts, each of them once.
+fn labels(cursor: &mut Cursor<'_>) -> Option<usize> {
+    let mut seen = HashSet::new();
+    cursor.expect(b'[')?;
+    loop {
+        if !seen.insert(cursor.plain_text()?) {
+            return None;
+        }
+        if !cursor.more(b']')? {
+            return Some(seen.len());
         }
     }
 }
@@ -228,7 +244,7 @@ pub(super) fn inputs(plan: &NamedPlan, cursor: &mut Cursor<'_>, frame: &mut Fram
 /// `dataframe_split` for columns by position; whether the columns are listed.
 pub(super) fn positional_split(plan: &PositionalPlan, cursor: &mut Cursor<'_>, frame: &mut Frame) -> Option<bool> {
     let fields = split_fields(cursor, |cursor, field| match field {
-        Field::Columns => (index(cursor)? == plan.width).then_some(()),
+        Field::Columns => (labels(cursor)? == plan.width).then_some(()),
         Field::Data => matrix(plan, cursor, frame).map(|_| ()),
     })?;
     (fields.data && fields.index.is_none_or(|len| len == frame.rows())).then_some(fields.columns)
