@@ -155,7 +155,6 @@ impl Generator {
 }
 
 impl Sender {
-    #[expect(clippy::type_complexity, reason = "a sender and the news of its connections, taken apart at once")]
     fn start(
         id: usize,
         connections: usize,

@@ -46,7 +46,7 @@ pub struct Health {
 /// Why the trial is void, or `None` when the generator did its part. `p99` is the objective's time.
 #[must_use]
 pub fn void_reason(health: &Health, p99: Duration) -> Option<String> {
-    let lag_limit = LAG_FLOOR.max(p99.mul_f64(LAG_SHARE));
+    let lag_limit = lag_limit(p99);
     if health.exhausted > 0 {
         return Some(format!("{} connections had no file descriptor or port", health.exhausted));
     }
@@ -64,6 +64,12 @@ pub fn void_reason(health: &Health, p99: Duration) -> Option<String> {
         return Some(format!("{} requests met the in-flight bound while the server had CPU left", health.unsent));
     }
     pool_reason(health, server_idle)
+}
+
+/// The lag that is held against the generator, for an objective of `p99`.
+#[must_use]
+pub fn lag_limit(p99: Duration) -> Duration {
+    LAG_FLOOR.max(p99.mul_f64(LAG_SHARE))
 }
 
 /// The pool is the limit when requests wait for a connection while the server answers those that have one as fast as
@@ -112,7 +118,7 @@ mod tests {
         let cases = [
             (Health { lag_p99: Duration::from_millis(2), ..healthy() }, "lag p99 2.0 ms"),
             (Health { handed_over: 9_900, ..healthy() }, "9900 of 10000"),
-            (Health { busiest_thread: 0.9, ..healthy() }, "90 % of a core"),
+            (Health { busiest_thread: 0.9, ..healthy() }, "a generator thread used 90 %"),
             (Health { exhausted: 3, ..healthy() }, "3 connections"),
             (Health { unsent: 7, server_busy: Some(0.3), ..healthy() }, "7 requests met"),
             (Health { waited_share: 0.5, server_busy: Some(0.3), ..healthy() }, "all connections were busy"),

@@ -62,7 +62,7 @@ impl Run {
         let thread = thread::Builder::new()
             .name("load-run".to_owned())
             .spawn(move || {
-                let result = block_on(plan, &scenario, stop, Arc::new(reporter));
+                let result = block_on(plan, &scenario, &stop, Arc::new(reporter));
                 drop(held);
                 result
             })
@@ -111,7 +111,7 @@ impl RunHandle {
     }
 }
 
-fn block_on(plan: Plan, scenario: &Scenario, abort: Abort, reporter: Arc<Reporter>) -> Result<Outcome, LoadError> {
+fn block_on(plan: Plan, scenario: &Scenario, abort: &Abort, reporter: Arc<Reporter>) -> Result<Outcome, LoadError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(LoadError::Thread)?;
     runtime.block_on(async {
         let mut session = tokio::select! {

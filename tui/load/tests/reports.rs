@@ -118,7 +118,9 @@ fn response() -> Latency {
 
 #[test]
 fn the_text_fits_a_terminal_and_says_everything() {
-    insta::assert_snapshot!(text::render(&report()));
+    let text = text::render(&report());
+    assert!(text.lines().filter(|line| !line.starts_with("note")).all(|line| line.chars().count() <= 120));
+    insta::assert_snapshot!(text);
 }
 
 #[test]

@@ -68,7 +68,7 @@ impl Table {
         let lists: Option<Vec<&Vec<Value>>> = columns.values().map(Value::as_array).collect();
         let lists = lists?;
         let height = lists.first()?.len();
-        if lists.iter().any(|list| list.len() != height || list.iter().any(|cell| cell.is_array())) {
+        if lists.iter().any(|list| list.len() != height || list.iter().any(Value::is_array)) {
             return None;
         }
         let rows = (0..height).map(|row| lists.iter().map(|list| list[row].clone()).collect()).collect();

@@ -74,7 +74,7 @@ fn write_limit(out: &mut String, report: &LoadReport) -> std::fmt::Result {
 fn write_trials(out: &mut String, report: &LoadReport) -> std::fmt::Result {
     writeln!(
         out,
-        "\n{:<12}{:>9}{:>9}{:>9}{:>9}{:>9}{:>9}{:>10}{:>8}{:>7}{:>8}{:>6}{:>6}{:>7}  verdict",
+        "\n{:<12}{:>8}{:>9}{:>8}{:>8}{:>8}{:>8}{:>8}{:>7}{:>7}{:>8}{:>5}{:>5}{:>7} verdict",
         "trial",
         "offered",
         "achieved",
@@ -110,7 +110,7 @@ fn row(trial: &Trial) -> String {
         None => trial.purpose.clone(),
     };
     format!(
-        "{name:<12}{:>9}{:>9}{:>9}{:>9}{:>9}{:>9}{:>10}{:>8}{:>7}{:>8}{:>6}{:>6}{:>7}  {}",
+        "{name:<12}{:>8}{:>9}{:>8}{:>8}{:>8}{:>8}{:>8}{:>7}{:>7}{:>8}{:>5}{:>5}{:>7} {}",
         number(trial.offered),
         number(trial.achieved),
         ms(response.map(|r| r.p50)),

@@ -11,6 +11,7 @@ use super::steady::{self, OVERHANG, WARMUP};
 use crate::{
     ceiling,
     error::LoadError,
+    guard,
     schedule::Schedule,
     search::{
         Answer, Ask, CONFIRM_WINDOWS, Ending, IDLE_WINDOWS, PRECISION, Purpose, RAMP_START, Search, SearchSpec, Step,
@@ -119,7 +120,7 @@ pub(super) async fn search_once(session: &mut Session, spec: &FindSpec) -> Resul
         }
         session.step(describe(&search, &ask));
         let end = attempt(session, &ask).await?;
-        let told = told(&ask, &end);
+        let told = told(session, &ask, &end);
         if let Verdict::Aborted(reason) = &end.trial.verdict {
             session.note(format!("stopped: {reason}"));
             search.spend_budget();
@@ -160,7 +161,13 @@ async fn attempt(session: &mut Session, ask: &Ask) -> Result<TrialEnd, LoadError
     Ok(end)
 }
 
-fn told(ask: &Ask, end: &TrialEnd) -> Told {
+fn told(session: &Session, ask: &Ask, end: &TrialEnd) -> Told {
+    // The few requests of an idle trial are too few for the guard's percentile, but not to be blamed on the server.
+    let lag_ms = end.trial.lag_ms.map_or(0.0, |lag| lag.p99);
+    let late = lag_ms > guard::lag_limit(session.plan.slo.p99).as_secs_f64() * 1e3;
+    if ask.purpose == Purpose::Idle && end.slow_share > 0.0 && late {
+        return Told::Void;
+    }
     if matches!(end.trial.verdict, Verdict::Void(_)) {
         return Told::Void;
     }
