@@ -4,6 +4,8 @@
 
 mod backoff;
 mod feed;
+#[cfg(test)]
+mod feed_tests;
 mod sse;
 
 use std::time::Duration;

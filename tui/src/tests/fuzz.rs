@@ -12,8 +12,13 @@ use ratatui::{
     layout::Rect,
 };
 
-/// Frames that are drawn; the build gives the drawing crates optimisation, see the workspace's Cargo.toml.
-const FRAMES: usize = 100_000;
+/// Frames that are drawn, unless `YUMMY_FUZZ_FRAMES` says otherwise; 100,000 with
+/// `YUMMY_FUZZ_FRAMES=100000 cargo test --release -p yummy-tui fuzz`.
+const FRAMES: usize = 10_000;
+
+fn frames() -> usize {
+    std::env::var("YUMMY_FUZZ_FRAMES").ok().and_then(|n| n.parse().ok()).unwrap_or(FRAMES)
+}
 
 /// Small numbers from a seed (splitmix64): the same run every time.
 struct Dice(u64);
@@ -100,12 +105,14 @@ fn no_key_no_message_and_no_size_brings_it_down() {
     let stages: [fn() -> App; 6] =
         [stage::connecting, stage::nobody, stage::empty, stage::normal, stage::error, stage::burst];
     let mut drawn = 0;
-    while drawn < FRAMES {
+    while drawn < frames() {
         let mut app = stages[drawn / 500 % stages.len()]();
         for _ in 0..500 {
             let msg = message(&mut dice, &app);
             app.update(msg);
-            let (width, height) = (dice.size(300), dice.size(100));
+            // Mostly sizes that people have, and each eighth up to the largest.
+            let (widest, highest) = if dice.below(8) == 0 { (300, 100) } else { (120, 40) };
+            let (width, height) = (dice.size(widest), dice.size(highest));
             app.update(Msg::Resize(width, height));
             draw_into(&app, &mut Buffer::empty(Rect::new(0, 0, width, height)));
             drawn += 1;

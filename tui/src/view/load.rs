@@ -153,7 +153,7 @@ fn results(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
 }
 
 fn compact(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
-    let head_h = 3.min(area.height);
+    let head_h = 2.min(area.height);
     let [head, list, table] = area.layout(&Layout::vertical([
         Constraint::Length(head_h),
         Constraint::Length(if app.load.run.is_some() { 0 } else { (SCENARIOS.len() as u16).min(area.height / 3) }),
