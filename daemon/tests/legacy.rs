@@ -6,7 +6,7 @@
 mod support;
 
 use serde_json::Value;
-use support::{Fixture, header, shared};
+use support::{Fixture, header};
 
 /// Requests that 3.x answers too, there with the list wrapped, or refuses for a reason of its own.
 fn newer(what: &str) -> Option<&'static str> {
@@ -24,8 +24,7 @@ fn newer(what: &str) -> Option<&'static str> {
 
 #[test]
 fn requests_of_1_x_are_answered_as_1_x_did() {
-    let Some(shared) = shared() else { return };
-    let root = shared.join("fixtures/mlflow/legacy_1x");
+    let root = yummy_fixtures::mlflow().join("legacy_1x");
     let pairs = std::fs::read_to_string(root.join("http_pairs_1.30.1.jsonl")).unwrap();
     let mut fixtures: std::collections::BTreeMap<String, Fixture> = std::collections::BTreeMap::new();
     let (mut equal, mut listed, mut unexplained) = (0, 0, Vec::new());

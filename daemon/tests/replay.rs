@@ -11,7 +11,7 @@ mod support;
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use support::{Fixture, Reply, header, shared};
+use support::{Fixture, Reply, header};
 
 /// Places where this daemon answers otherwise than MLflow, and why: the table of docs/protocol.md.
 fn exception(what: &str, model: &str, recorded: u64, got: &Reply) -> Option<&'static str> {
@@ -30,9 +30,8 @@ fn exception(what: &str, model: &str, recorded: u64, got: &Reply) -> Option<&'st
 
 #[test]
 fn recorded_pairs_are_answered_as_recorded() {
-    let Some(shared) = shared() else { return };
-    let pairs = std::fs::read_to_string(shared.join("fixtures/mlflow/http_pairs.jsonl")).unwrap();
-    let mut fixtures = Fixture::all(&shared);
+    let pairs = std::fs::read_to_string(yummy_fixtures::mlflow().join("http_pairs.jsonl")).unwrap();
+    let mut fixtures = Fixture::all();
     let mut tally = Tally::default();
     for line in pairs.lines() {
         let pair: Value = serde_json::from_str(line).unwrap();

@@ -2,10 +2,7 @@
 
 #![allow(dead_code, reason = "each test uses a part")]
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, path::PathBuf};
 
 use base64::Engine as _;
 use serde_json::Value;
@@ -14,17 +11,6 @@ use yummyd::{
     decode::{Plan, ProtocolError, decode},
     encode::{Encoder, NonFinite},
 };
-
-/// The folder of fixtures, beside the checkout or where `YUMMY_SHARED` says.
-pub(crate) fn shared() -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared");
-    let path = std::env::var_os("YUMMY_SHARED").map_or(beside, PathBuf::from);
-    if path.join("fixtures/mlflow").is_dir() {
-        return Some(path);
-    }
-    println!("skipped: ../shared is not there");
-    None
-}
 
 /// One answer.
 pub(crate) struct Reply {
@@ -79,8 +65,8 @@ impl Fixture {
     }
 
     /// All of `index.json`, by name.
-    pub(crate) fn all(shared: &Path) -> BTreeMap<String, Self> {
-        let root = shared.join("fixtures/mlflow");
+    pub(crate) fn all() -> BTreeMap<String, Self> {
+        let root = yummy_fixtures::mlflow();
         let index: Value = serde_json::from_slice(&std::fs::read(root.join("index.json")).unwrap()).unwrap();
         let entry = |entry: &Value| {
             let dir = root.join(entry["path"].as_str().unwrap());

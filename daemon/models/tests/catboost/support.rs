@@ -1,20 +1,9 @@
 //! The fixtures' models with their recorded answers, and how an answer is compared with one.
 
-use std::{env, fs, path::PathBuf};
+use std::{fs, path::PathBuf};
 
 use serde_json::Value;
 use yummy_models::{FeatureKind, Frame, Labels, Method, Model, Scorer, Shape, Values, category_hash};
-
-/// The folder of the fixtures; `None`, and a line that says so, where it is not there.
-pub(crate) fn shared() -> Option<PathBuf> {
-    let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
-    let path = env::var_os("YUMMY_SHARED").map_or(beside, PathBuf::from);
-    if !path.join("fixtures").is_dir() {
-        eprintln!("skipped: ../shared is not there");
-        return None;
-    }
-    Some(path)
-}
 
 /// One model of the fixtures.
 pub(crate) struct Fixture {
@@ -27,10 +16,9 @@ pub(crate) struct Fixture {
     pub(crate) golden: Value,
 }
 
-/// All CatBoost models of the fixtures; none where the fixtures are not there.
+/// All CatBoost models of the fixtures.
 pub(crate) fn fixtures() -> Vec<Fixture> {
-    let Some(shared) = shared() else { return Vec::new() };
-    let root = shared.join("fixtures/mlflow");
+    let root = yummy_fixtures::mlflow();
     let index = json(&root.join("index.json"));
     let models = index["models"].as_array().unwrap().iter();
     let fixture = |model: &Value| {

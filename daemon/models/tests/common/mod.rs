@@ -11,17 +11,6 @@ use yummy_models::{
     engine::forest::{Split, Tree},
 };
 
-/// The folder of recorded fixtures, or `None` with a note where it is not to be had.
-pub(crate) fn shared() -> Option<PathBuf> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
-    let folder = std::env::var_os("YUMMY_SHARED").map_or_else(beside, PathBuf::from);
-    if folder.join("fixtures/mlflow").is_dir() {
-        return Some(folder);
-    }
-    eprintln!("skipped: ../shared is not there");
-    None
-}
-
 /// A model with what Python predicted for it.
 pub(crate) struct Golden {
     pub(crate) name: String,
@@ -31,8 +20,7 @@ pub(crate) struct Golden {
 
 /// All golden models whose name starts with `prefix`.
 pub(crate) fn goldens(prefix: &str) -> Vec<Golden> {
-    let Some(shared) = shared() else { return Vec::new() };
-    let folder = shared.join("fixtures/mlflow");
+    let folder = yummy_fixtures::mlflow();
     let index = read_json(&folder.join("index.json"));
     let models = index["models"].as_array().expect("models");
     let named = models.iter().filter(|model| model["name"].as_str().is_some_and(|name| name.starts_with(prefix)));
