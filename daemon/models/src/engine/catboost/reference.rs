@@ -11,6 +11,7 @@ use std::{
     env,
     ffi::{CStr, c_char, c_int, c_void},
     fmt,
+    mem::ManuallyDrop,
 };
 
 use libloading::{Library, Symbol};
@@ -27,7 +28,8 @@ const DEFAULT_LIBRARY: &str = "libcatboostmodel.so";
 pub struct CatBoostReference {
     /// Reads the file's features, and makes answers of sums.
     native: CatBoost,
-    library: Library,
+    /// Never unloaded: its C++ keeps destructors for each thread, which would run after it is gone.
+    library: ManuallyDrop<Library>,
     handle: *mut c_void,
     calculate: Calculate,
 }
@@ -62,7 +64,7 @@ impl CatBoostReference {
             ))
         };
         // SAFETY: the user named this library; CatBoost's has no initialisation that could do harm.
-        let library = unsafe { Library::new(path) }.map_err(no_library)?;
+        let library = ManuallyDrop::new(unsafe { Library::new(path) }.map_err(no_library)?);
         let calculate =
             *symbol::<Calculate>(&library, c"CalcModelPredictionWithHashedCatFeatures").map_err(no_library)?;
         let create = *symbol::<Create>(&library, c"ModelCalcerCreate").map_err(no_library)?;
