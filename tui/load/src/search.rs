@@ -160,7 +160,7 @@ pub struct SearchSpec {
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum State {
-    Idle,
+    Idle { failed_before: bool },
     Ramp { rate: f64, failed_before: bool },
     Bisect { passes: u32, fails: u32 },
     Confirm { tried: u32 },
@@ -188,7 +188,7 @@ impl Search {
     pub fn new(spec: SearchSpec) -> Self {
         Self {
             spec,
-            state: State::Idle,
+            state: State::Idle { failed_before: false },
             low: 0.0,
             high: None,
             broke: None,
@@ -203,7 +203,7 @@ impl Search {
     #[must_use]
     pub fn step(&self) -> Step {
         match self.state {
-            State::Idle => self.ask(Purpose::Idle, self.spec.idle_rate, self.spec.idle_windows),
+            State::Idle { .. } => self.ask(Purpose::Idle, self.spec.idle_rate, self.spec.idle_windows),
             State::Ramp { rate, .. } => self.ask(Purpose::Ramp, rate, self.trial_windows()),
             State::Bisect { .. } => self.ask(Purpose::Bisect, self.midpoint(), self.trial_windows()),
             State::Confirm { .. } => self.ask(Purpose::Confirm, self.low, self.spec.confirm_windows),
@@ -225,7 +225,7 @@ impl Search {
         let passed = told == Told::Pass;
         let broke = if let Told::Fail(objective) = told { Some(objective) } else { None };
         match self.state {
-            State::Idle => self.take_idle(told),
+            State::Idle { failed_before } => self.take_idle(failed_before, told),
             State::Ramp { rate, failed_before } => self.take_ramp(rate, failed_before, passed, broke),
             State::Bisect { passes, fails } => self.take_vote(passes, fails, passed, broke),
             State::Confirm { tried } => self.take_confirm(tried, passed, broke),
@@ -289,12 +289,17 @@ impl Search {
         }
     }
 
-    fn take_idle(&mut self, told: Told) {
+    fn take_idle(&mut self, failed_before: bool, told: Told) {
         let (slow_share, slow) = match told {
             Told::Idle { slow_share, slow } => (slow_share, slow),
             Told::Pass => (0.0, 0),
             _ => (1.0, NOISE_REQUESTS),
         };
+        if slow_share > SLOW_BUDGET && !failed_before {
+            // As on the ramp: one bad trial must not end a search.
+            self.state = State::Idle { failed_before: true };
+            return;
+        }
         if slow_share > SLOW_BUDGET {
             self.high = Some(self.spec.idle_rate);
             self.broke = Some(Objective::P99);
