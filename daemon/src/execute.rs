@@ -1,9 +1,10 @@
 //! Where a prediction runs: at once on the thread that read the request when it is quick, on the compute pool when not.
 //!
-//! The pool has a bounded queue. When it is full, the caller is told at once ([`Busy`]): waiting longer than the queue
+//! The pool has a bounded queue. When it is full, the caller is told at once ([`PoolError::Busy`]): waiting longer than the queue
 //! holds would only make every answer late.
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -19,10 +20,16 @@ use tokio::sync::oneshot;
 /// so that at 100 µs it is under a tenth; and a thread that answers 100 µs requests still answers 10,000 a second.
 pub const INLINE_LIMIT: Duration = Duration::from_micros(100);
 
-/// The queue is full.
+/// Why work was not done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("too many predictions are waiting; try again in a second")]
-pub struct Busy;
+pub enum PoolError {
+    /// The queue is full.
+    #[error("too many predictions are waiting; try again in a second")]
+    Busy,
+    /// It panicked: a bug, which the panic's own message on stderr describes.
+    #[error("the model stopped working on this request; see the log of yummyd")]
+    Panicked,
+}
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -44,7 +51,8 @@ impl Pool {
             let work = work.clone();
             thread::Builder::new().name(format!("yummyd-compute-{number}")).spawn(move || {
                 for job in work {
-                    job();
+                    // One request's bug must not cost the pool a thread. Its caller sees that no answer came.
+                    let _ = catch_unwind(AssertUnwindSafe(job));
                 }
             })?;
         }
@@ -55,11 +63,11 @@ impl Pool {
     /// that has not begun is dropped.
     ///
     /// # Errors
-    /// [`Busy`] when the queue is full.
+    /// [`PoolError`] when the queue is full, or the work panicked.
     pub async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<(T, Duration), Busy> {
+    ) -> Result<(T, Duration), PoolError> {
         let (reply, result) = oneshot::channel();
         let queued = Instant::now();
         let waiting = Arc::clone(&self.waiting);
@@ -76,10 +84,10 @@ impl Pool {
         if let Err(TrySendError::Full(job) | TrySendError::Disconnected(job)) = self.jobs.try_send(job) {
             drop(job);
             self.waiting.fetch_sub(1, Ordering::Relaxed);
-            return Err(Busy);
+            return Err(PoolError::Busy);
         }
-        // A job that panicked sends nothing; its thread goes on with the next one only if it survived.
-        result.await.map_err(|_| Busy)
+        // A job that panicked sends nothing.
+        result.await.map_err(|_| PoolError::Panicked)
     }
 
     /// Jobs that wait now.
@@ -99,6 +107,14 @@ mod tests {
         let (name, _) = pool.run(|| thread::current().name().map(str::to_owned)).await.unwrap();
         assert_eq!(name.as_deref(), Some("yummyd-compute-0"));
         assert_eq!(pool.waiting(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_panic_costs_its_request_and_nothing_else() {
+        let pool = Pool::start(1, 4).unwrap();
+        let result = pool.run(|| panic!("on purpose")).await;
+        assert_eq!(result.map(|(never, _): ((), _)| never), Err(PoolError::Panicked));
+        assert_eq!(pool.run(|| 7).await.unwrap().0, 7);
     }
 
     #[tokio::test]
@@ -126,7 +142,7 @@ mod tests {
         while pool.waiting() == 0 {
             tokio::task::yield_now().await;
         }
-        assert_eq!(pool.run(|| ()).await.unwrap_err(), Busy);
+        assert_eq!(pool.run(|| ()).await.unwrap_err(), PoolError::Busy);
         tokio::task::spawn_blocking(move || release.send(()).unwrap()).await.unwrap();
         assert!(first.await.unwrap());
         assert!(second.await.unwrap());

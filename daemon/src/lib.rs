@@ -4,7 +4,7 @@
 //! * [`registry`]: the directory becomes a catalog that is swapped atomically.
 //! * [`decode`], [`encode`]: bytes to frame, predictions to bytes, as MLflow's scoring server does.
 //! * [`execute`]: where a prediction runs.
-//! * [`serve`]: HTTP.
+//! * [`serve`] speaks HTTP.
 //! * [`telemetry`], [`profile`]: what is known of it while it runs.
 //! * [`run`]: all of it together; [`commands`]: work without a server.
 

@@ -19,7 +19,15 @@ use yummyd::{
 const EXIT_USAGE: u8 = 1;
 
 fn main() -> ExitCode {
-    match run(Args::parse()) {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            // Asking for help is no error; clap's own exit code for the others is 2, which here means something else.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(EXIT_USAGE) } else { ExitCode::SUCCESS };
+        }
+    };
+    match run(args) {
         Ok(code) => code,
         Err(error) => {
             // One line, whatever the log level is: this is why there is no daemon.

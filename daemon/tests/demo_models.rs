@@ -62,6 +62,20 @@ fn names_versions_and_aliases_reach_their_version() {
 }
 
 #[test]
+fn one_version_of_each_name_is_the_newest() {
+    let fixture = Fixture::demo();
+    let catalog = fixture.get("/models").json();
+    let newest = catalog["models"].as_array().unwrap().iter().filter(|model| model["newest"] == true);
+    let newest: Vec<String> =
+        newest.map(|model| format!("{}/{}", model["name"].as_str().unwrap(), model["version"])).collect();
+    assert_eq!(newest, ["cancer/1", "churn/1", "diabetes/1", "wine/2"]);
+    let id = catalog["models"][4]["model_id"].as_str().unwrap();
+    let example = catalog["models"][4]["example"].as_str().unwrap();
+    let answer = fixture.post(&format!("/models/{id}/invocations"), example);
+    assert_eq!(answer.header("x-yummy-model"), Some("wine/1"), "a version can be asked for by its id");
+}
+
+#[test]
 fn the_default_model_is_the_one_that_was_chosen() {
     let fixture = Fixture::demo_with(|settings| settings.default_model = Some("wine@champion".into()));
     let example = fixture.get("/models/wine").json()["models"][0]["example"].as_str().unwrap().to_owned();
@@ -90,4 +104,24 @@ fn routes_that_mlflow_has_answer_as_it_does() {
     }
     let answer = client.call("GET", "/ping/", &[], b"");
     assert_eq!((answer.status, answer.header("location")), (307, Some("http://test/ping")));
+}
+
+#[test]
+fn every_route_that_is_described_exists() {
+    let fixture = Fixture::demo();
+    let described = fixture.get("/openapi.json").json();
+    let paths = described["paths"].as_object().unwrap();
+    assert!(paths.len() > 12);
+    for (path, methods) in paths {
+        let path = path.replace("{name}", "wine").replace("{version}", "1").replace("{alias}", "champion");
+        for method in methods.as_object().unwrap().keys() {
+            if path == "/stats/stream" {
+                continue; // It never ends.
+            }
+            let path = if path.ends_with(".svg") { format!("{path}?seconds=1") } else { path.clone() };
+            let answer = fixture.client().call(&method.to_uppercase(), &path, &[], b"");
+            assert!(![404, 405].contains(&answer.status), "{method} {path}: {}", answer.status);
+        }
+    }
+    assert!(fixture.get("/docs").text().contains("<title>yummyd</title>"));
 }

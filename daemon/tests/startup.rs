@@ -41,6 +41,8 @@ fn what_cannot_start_says_why_in_one_line() {
     refused(&["--mlruns", mlruns, "--io-threads", "0"], "--io-threads: 0 is not between 1 and");
     refused(&["--mlruns", mlruns, "--admin-listen", "x"], "neither ADDR:PORT nor off");
     refused(&["--mlruns", mlruns, "--config", text(&folder.path().join("none.toml"))], "none.toml");
+    assert_eq!(yummyd(&["--no-such-flag"]).status.code(), Some(1));
+    assert_eq!(yummyd(&["--help"]).status.code(), Some(0));
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     refused(&["--mlruns", mlruns, "--listen", &address], "the port is in use; stop what uses it, or choose another");

@@ -9,7 +9,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 rounds=${1:-3}
 seconds=10
-address=127.0.0.1:18480
+address=127.0.0.1:$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 work=$(mktemp -d)
 "${CARGO_TARGET_DIR:-target}"/release/yummyd --mlruns assets/mlruns --listen $address --admin-listen off --log warn > "$work/out" &
 daemon=$!

@@ -26,6 +26,10 @@ pub const MODEL_ALIAS_INVOCATIONS: &str = "/models/{name}/aliases/{alias}/invoca
 pub const MODEL_RELOAD: &str = "/models/{name}/reload";
 /// `POST`, admin: look at the whole directory again now.
 pub const RESCAN: &str = "/rescan";
+/// `GET`: the routes as OpenAPI 3.1.
+pub const OPENAPI: &str = "/openapi.json";
+/// `GET`: the routes as a page.
+pub const DOCS: &str = "/docs";
 /// `GET`: one [`crate::stats::StatsFrame`].
 pub const STATS: &str = "/stats";
 /// `GET`: server-sent events, see [`crate::stats`].

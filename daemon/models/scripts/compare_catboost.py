@@ -1,7 +1,12 @@
 #!/usr/bin/env python3
-"""Compares this crate's answers with Python CatBoost's, bit by bit, over random rows of many kinds of models.
+r"""Compares this crate's answers with Python CatBoost's, bit by bit, over random rows of many kinds of models.
 
     python compare_catboost.py [--rows 100000] [--out FOLDER] [NAME ...]
+
+The tests' own data come from it too:
+
+    python compare_catboost.py --rows 40 --shap-rows 10 --iterations 4 --only-write --out ../tests/catboost/data \
+        nan_min multi_more_classes uncertainty lossguide_multi multi_label cat_mixed cat_all_kinds binary_text
 
 Needs catboost, numpy and pandas, and cargo. Each model is trained, saved in both formats and loaded again (JSON does not
 keep every bit, so its answers are those of the model that was read back); its rows and answers go to a folder, and
@@ -188,30 +193,36 @@ def answer(model, kind, frame, shap_rows):
 
 
 def write(folder, model, kind, frame, answers):
+    """about.json; numbers.f64 and categories.txt, by row; answers.f64, one after the other."""
     folder.mkdir(parents=True, exist_ok=True)
-    kinds = []
-    for place, name in enumerate(frame.columns):
-        column = frame[name]
-        if column.dtype == float:
-            kinds.append("number")
-            column.to_numpy().astype("<f8").tofile(folder / f"column{place}")
-        else:
-            kinds.append("category")
-            (folder / f"column{place}").write_text("\n".join(map(str, column)), encoding="utf-8")
+    is_number = [frame[name].dtype == float for name in frame.columns]
+    numbers = frame.loc[:, is_number]
+    categories = frame.loc[:, [not number for number in is_number]]
+    numbers.to_numpy().astype("<f8").tofile(folder / "numbers.f64")
+    if categories.shape[1]:
+        lines = ("\t".join(map(str, row)) for row in categories.itertuples(index=False))
+        (folder / "categories.txt").write_text("\n".join(lines), encoding="utf-8")
+    kinds = ["number" if number else "category" for number in is_number]
     about = dict(model_type=kind.__name__, columns=kinds, rows=len(frame), answers={})
-    for method, values in answers.items():
-        values = np.asarray(values)
-        about["answers"][method] = dict(shape=list(values.shape))
-        if method == "predict" and (values.dtype == object or values.dtype == bool or kind is C):
-            about["answers"][method]["values"] = values.reshape(-1).tolist()
-        else:
-            values.astype("<f8").tofile(folder / method)
+    at = 0
+    with open(folder / "answers.f64", "wb") as file:
+        for method, values in answers.items():
+            values = np.asarray(values)
+            about["answers"][method] = dict(shape=list(values.shape))
+            if method == "predict" and kind is C:
+                about["answers"][method]["values"] = values.reshape(-1).tolist()
+            else:
+                about["answers"][method]["at"] = at
+                at += values.size
+                values.astype("<f8").tofile(file)
     (folder / "about.json").write_text(json.dumps(about))
 
 
-def train(name):
+def train(name, iterations=None):
     kind, rows, to_target, parameters = MODELS[name]
     parameters = dict(QUIET, **parameters)
+    if iterations:
+        parameters["iterations"] = iterations
     threshold = parameters.pop("_threshold", None)
     frame = rows(TRAIN)
     y = target(frame)
@@ -227,14 +238,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--shap-rows", type=int, default=200)
-    parser.add_argument("--out")
+    parser.add_argument("--iterations", type=int, help="trees per model, to make small files for the tests")
+    parser.add_argument("--out", help="where the folders go; with --only-write nothing is compared")
+    parser.add_argument("--only-write", action="store_true")
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
     out = pathlib.Path(options.out or tempfile.mkdtemp(prefix="catboost-compare-"))
     for name in options.names or MODELS:
-        kind, rows, frame, model = train(name)
+        kind, rows, frame, model = train(name, options.iterations)
         has_cats = "city" in frame
-        # Some kinds have no binarised-to-number JSON of their classes; both formats are compared for every model.
         for save_format in ("cbm", "json"):
             folder = out / f"{name}.{save_format}"
             folder.mkdir(parents=True, exist_ok=True)
@@ -245,6 +257,8 @@ def main():
             loaded.load_model(path, format=save_format)
             rows_to_score = adversarial(rows(TRAIN * 2, unseen=True) if has_cats else rows(TRAIN * 2), model, options.rows)
             write(folder, loaded, kind, rows_to_score, answer(loaded, kind, rows_to_score, options.shap_rows))
+    if options.only_write:
+        return
     root = pathlib.Path(__file__).resolve().parents[3]
     command = ["cargo", "run", "-q", "-p", "yummy-models", "--example", "catboost_compare", "--", str(out)]
     raise SystemExit(subprocess.run(command, cwd=root, env=dict(os.environ)).returncode)

@@ -94,13 +94,20 @@ impl MlModel {
 /// The file that `MLmodel` names, within the model directory.
 ///
 /// # Errors
-/// [`LoadError::Outside`] for absolute paths and for those that climb out.
+/// [`LoadError::Outside`] for absolute paths, for those that climb out, and for links that lead out.
 pub fn resolve(dir: &Path, named: &str) -> Result<PathBuf, LoadError> {
     let path = Path::new(named);
     if named.is_empty() || !path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
         return Err(LoadError::Outside { path: named.to_owned() });
     }
-    Ok(dir.join(path))
+    let path = dir.join(path);
+    // A link may lead out as well. What cannot be resolved is not there: reading it says so.
+    if let (Ok(real), Ok(root)) = (fs::canonicalize(&path), fs::canonicalize(dir))
+        && !real.starts_with(root)
+    {
+        return Err(LoadError::Outside { path: named.to_owned() });
+    }
+    Ok(path)
 }
 
 /// Reads a whole file of at most `limit` bytes.
@@ -161,6 +168,18 @@ mod tests {
             assert!(matches!(resolve(dir, named), Err(LoadError::Outside { .. })), "{named}");
         }
         assert_eq!(resolve(dir, "model.lgb").unwrap(), Path::new("model/model.lgb"));
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn links_out_of_the_directory_are_refused() {
+        let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        fs::write(other.path().join("secret"), "x").unwrap();
+        fs::write(dir.path().join("model.lgb"), "x").unwrap();
+        std::os::unix::fs::symlink(other.path().join("secret"), dir.path().join("out")).unwrap();
+        std::os::unix::fs::symlink(dir.path().join("model.lgb"), dir.path().join("in")).unwrap();
+        assert!(matches!(resolve(dir.path(), "out"), Err(LoadError::Outside { .. })));
+        assert!(resolve(dir.path(), "in").is_ok());
     }
 
     #[test]

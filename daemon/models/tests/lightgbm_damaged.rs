@@ -29,7 +29,7 @@ fn damaged_texts() {
 
 #[test]
 fn damaged_pickles() {
-    let seeds = ["text_5.pkl", "bool_0.pkl", "object_2.pkl", "custom_classifier.pkl"].map(|name| read(name));
+    let seeds = ["text_5.pkl", "bool_0.pkl", "object_2.pkl", "custom_classifier.pkl"].map(read);
     damage("model.pkl", &seeds);
 }
 

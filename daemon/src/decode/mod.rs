@@ -19,9 +19,11 @@ mod inputs;
 #[cfg(test)]
 mod matrix_test;
 mod params;
+mod parquet;
 mod plan;
 mod python;
 mod table;
+mod tensor;
 
 use yummy_models::{Frame, Method};
 
@@ -103,7 +105,7 @@ fn decode_slowly(plan: &Plan, form: Form, body: &[u8], frame: &mut Frame) -> Res
     let read = match form {
         Form::Json | Form::Split | Form::Records => body::read(form, body, plan)?,
         Form::Csv => body::file(csv::read(body, plan)?, plan)?,
-        Form::Parquet => return Err(ProtocolError::content_type("not yet")),
+        Form::Parquet => body::file(parquet::read(body)?, plan)?,
     };
     let bound = bind::bind(read.ready, plan, frame)?;
     Ok(Request { rows: bound.rows, method: read.method, style: read.style, single: bound.single })

@@ -22,7 +22,7 @@ pub enum ProfileError {
     #[error("no capture {0} is kept, /debug/profiles lists those that are")]
     UnknownCapture(u64),
     /// There is no rolling capture.
-    #[error("the rolling capture is off, start yummyd with it to look back, or ask for the next seconds")]
+    #[error("the rolling capture is off, start yummyd with --profile-hz 19 to look back, or ask for the next seconds")]
     RollingOff,
     /// The sampler could not be used.
     #[error("{0}")]

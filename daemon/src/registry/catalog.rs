@@ -64,11 +64,12 @@ impl Catalog {
     /// `default` is the model that the user chose for `POST /invocations`.
     pub(super) fn new(generation: u64, mut entries: Vec<Entry>, default: Option<&str>) -> Self {
         let mut names: HashMap<String, Named> = HashMap::new();
-        for (index, entry) in entries.iter().enumerate() {
+        for (index, entry) in entries.iter_mut().enumerate() {
             let named = names.entry(entry.info.name.clone()).or_default();
             named.entries.push(index);
             if named.newest.is_none() && entry.served.is_some() {
                 named.newest = Some(index);
+                entry.info.newest = true;
             }
         }
         // A registered model's files can be asked for by their id as well.
@@ -78,11 +79,6 @@ impl Catalog {
             {
                 let newest = entry.served.is_some().then_some(index);
                 names.insert(id.clone(), Named { entries: vec![index], newest });
-            }
-        }
-        for named in names.values() {
-            if let Some(newest) = named.newest {
-                entries[newest].info.newest = true;
             }
         }
         let mut catalog = Self { generation, entries, names, default: None, default_reason: String::new() };

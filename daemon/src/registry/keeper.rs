@@ -301,15 +301,17 @@ impl Keeper {
         if let Some(reason) = self.unreadable.get(&dir) {
             return Entry { info: info::of_found(found, ModelState::Incomplete, Some(reason.clone())), served: None };
         }
-        let waiting = self.slot_state(&dir).err();
         let Some(slot) = self.slots.get(&dir) else {
-            return Entry { info: info::of_found(found, ModelState::Incomplete, waiting), served: None };
+            let reason = Some("its files are not there yet".into());
+            return Entry { info: info::of_found(found, ModelState::Incomplete, reason), served: None };
         };
-        let (state, reason) = match (&slot.outcome, waiting) {
-            (Some(Ok(_)), _) => (ModelState::Ready, None),
-            (Some(Err((state, reason))), _) => (*state, Some(reason.clone())),
-            (None, Some(waiting)) => (ModelState::Incomplete, Some(waiting)),
-            (None, None) => (ModelState::Loading, None),
+        let (state, reason) = match &slot.outcome {
+            Some(Ok(_)) => (ModelState::Ready, None),
+            Some(Err((state, reason))) => (*state, Some(reason.clone())),
+            None => match self.slot_state(&dir) {
+                Err(waiting) => (ModelState::Incomplete, Some(waiting)),
+                Ok(()) => (ModelState::Loading, None),
+            },
         };
         let mut info = info::of_found(found, state, reason);
         let Some(loaded) = &slot.last_good else {

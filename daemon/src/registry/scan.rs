@@ -51,11 +51,11 @@ pub(super) struct Scan {
 pub(super) fn scan(root: &Path) -> io::Result<Scan> {
     let mut scan = Scan::default();
     let mut models = BTreeMap::new();
-    for experiment in directories(root)? {
+    for experiment in directories(root, root)? {
         let name = file_name(&experiment);
         // `models` is the registry; names with a dot are MLflow's own (.trash).
         if name != "models" && !name.starts_with('.') {
-            scan.experiment(&experiment, &mut models);
+            scan.experiment(root, &experiment, &mut models);
         }
     }
     if let Some(found) = lone_model(root) {
@@ -63,7 +63,7 @@ pub(super) fn scan(root: &Path) -> io::Result<Scan> {
     }
     let registry = root.join("models");
     if registry.is_dir() {
-        for model in directories(&registry)? {
+        for model in directories(root, &registry)? {
             scan.registered_model(root, &model, &models);
         }
     }
@@ -89,12 +89,12 @@ fn lone_model(root: &Path) -> Option<Found> {
 
 impl Scan {
     /// Logged models of an experiment (3.x). `by_id` gets each one's directory, for registered versions to find.
-    fn experiment(&mut self, experiment: &Path, by_id: &mut BTreeMap<String, Found>) {
+    fn experiment(&mut self, root: &Path, experiment: &Path, by_id: &mut BTreeMap<String, Found>) {
         let folder = experiment.join("models");
         if !folder.is_dir() {
             return;
         }
-        let models = match directories(&folder) {
+        let models = match directories(root, &folder) {
             Ok(models) => models,
             Err(error) => return self.problems.push(format!("cannot read {}: {error}", folder.display())),
         };
@@ -110,7 +110,7 @@ impl Scan {
     fn registered_model(&mut self, root: &Path, model: &Path, by_id: &BTreeMap<String, Found>) {
         let name = file_name(model);
         let aliases = aliases(&model.join("aliases"));
-        let versions = match directories(model) {
+        let versions = match directories(root, model) {
             Ok(versions) => versions,
             Err(error) => return self.problems.push(format!("cannot read {}: {error}", model.display())),
         };
@@ -249,17 +249,23 @@ fn read_meta(path: &Path) -> Result<Node, String> {
     Node::parse(&text).map_err(|reason| format!("{} cannot be read: {reason}", name()))
 }
 
-/// The directories within `dir`, by name.
-fn directories(dir: &Path) -> io::Result<Vec<PathBuf>> {
+/// The directories within `dir`, by name. Links are followed as long as they stay within `root`.
+fn directories(root: &Path, dir: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(dir)? {
-        let path = entry?.path();
-        if path.is_dir() {
+        let entry = entry?;
+        let path = entry.path();
+        let kind = entry.file_type()?;
+        if kind.is_dir() || (kind.is_symlink() && path.is_dir() && is_within(root, &path)) {
             found.push(path);
         }
     }
     found.sort();
     Ok(found)
+}
+
+fn is_within(root: &Path, path: &Path) -> bool {
+    matches!((fs::canonicalize(path), fs::canonicalize(root)), (Ok(real), Ok(root)) if real.starts_with(&root))
 }
 
 fn file_name(path: &Path) -> String {

@@ -83,3 +83,16 @@ fn numbers_in_names_stay_text() {
     assert_eq!(scan.registered[0].name, "1e5");
     assert_eq!(scan.registered[0].run_id.as_deref(), Some("08"));
 }
+
+#[test]
+#[cfg(unix)]
+fn links_are_followed_only_inside() {
+    let (root, other) = (tree(), tree());
+    let link =
+        |from: &Path, name: &str| std::os::unix::fs::symlink(from, root.path().join("models").join(name)).unwrap();
+    link(&root.path().join("models/wine"), "inside");
+    link(&other.path().join("models/wine"), "outside");
+    let scan = scan(root.path()).unwrap();
+    let names: Vec<&str> = scan.registered.iter().map(|found| found.name.as_str()).collect();
+    assert_eq!(names, ["inside", "wine"]);
+}

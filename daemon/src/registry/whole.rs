@@ -45,7 +45,7 @@ pub(super) struct Fingerprint {
 /// Looks at every file below `dir` without reading any. Links are counted as what they are, not followed.
 pub(super) fn fingerprint(dir: &Path) -> io::Result<Fingerprint> {
     let mut files = Vec::new();
-    walk(dir, String::new(), 0, &mut files)?;
+    walk(dir, "", 0, &mut files)?;
     files.sort();
     let mut hasher = DefaultHasher::new();
     let mut print = Fingerprint { hash: 0, bytes: 0, counted: 0, newest: None };
@@ -68,14 +68,14 @@ struct File {
     modified: Option<SystemTime>,
 }
 
-fn walk(dir: &Path, prefix: String, depth: usize, files: &mut Vec<File>) -> io::Result<()> {
+fn walk(dir: &Path, prefix: &str, depth: usize, files: &mut Vec<File>) -> io::Result<()> {
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
         let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
         let metadata = entry.metadata()?;
         if metadata.is_dir() {
             if depth < MAX_DEPTH {
-                walk(&entry.path(), name + "/", depth + 1, files)?;
+                walk(&entry.path(), &(name + "/"), depth + 1, files)?;
             }
             continue;
         }

@@ -36,15 +36,24 @@ pub fn router(app: &Arc<App>, profiler: &Profiler) -> Router {
                 .with_state(Arc::clone(app)),
         )
         .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
 }
 
 /// What a listener beyond loopback serves: nothing that changes state or profiles.
 pub fn public_router(app: &Arc<App>) -> Router {
-    catalog::routes(Arc::clone(app)).merge(telemetry::routes(Arc::clone(&app.telemetry))).fallback(not_found)
+    catalog::routes(Arc::clone(app))
+        .merge(telemetry::routes(Arc::clone(&app.telemetry)))
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
 }
 
 async fn not_found() -> Response {
     mlflow::not_found().map(axum::body::Body::new)
+}
+
+/// MLflow's words; axum adds which methods are allowed.
+async fn method_not_allowed() -> Response {
+    (StatusCode::METHOD_NOT_ALLOWED, axum::Json(serde_json::json!({ "detail": "Method Not Allowed" }))).into_response()
 }
 
 async fn rescan(State(app): State<Arc<App>>) -> Response {

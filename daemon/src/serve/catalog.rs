@@ -1,11 +1,12 @@
-//! `GET /models…`: what is served, and why something is not.
+//! `GET /models…`: what is served, and why something is not; and the description of all routes.
 
 use std::sync::Arc;
 
 use axum::{
     Json, Router,
     extract::{Path, State},
-    response::{IntoResponse as _, Response},
+    http::header::CONTENT_TYPE,
+    response::{Html, IntoResponse as _, Response},
     routing::get,
 };
 use yummy_api::{
@@ -23,7 +24,19 @@ pub fn routes(app: Arc<App>) -> Router {
         .route(routes::MODEL, get(one))
         .route(routes::MODEL_VERSION, get(version))
         .route(routes::MODEL_READY, get(ready))
+        .route(routes::OPENAPI, get(openapi))
+        .route(routes::DOCS, get(docs))
         .with_state(app)
+}
+
+/// The routes as OpenAPI 3.1.
+async fn openapi() -> Response {
+    ([(CONTENT_TYPE, "application/json")], include_str!("openapi.json")).into_response()
+}
+
+/// A page for people. It needs nothing from the network, unlike the one that MLflow's framework makes.
+async fn docs() -> Html<&'static str> {
+    Html(include_str!("docs.html"))
 }
 
 async fn all(State(app): State<Arc<App>>) -> Json<CatalogInfo> {
@@ -35,14 +48,13 @@ async fn one(State(app): State<Arc<App>>, Path(name): Path<String>) -> Response 
     let catalog = app.registry.catalog();
     match catalog.info(Reference::Newest(&name)) {
         Err(error) => error_response(&error),
-        Ok(newest) => {
+        Ok(_) => {
             let models: Vec<ModelInfo> = catalog
                 .infos()
                 .filter(|info| info.name == name || info.model_id.as_ref() == Some(&name))
                 .cloned()
                 .collect();
-            let mut whole = catalog.to_info(app.registry.root().display().to_string());
-            whole.default_model = Some(newest.name.clone());
+            let whole = catalog.to_info(app.registry.root().display().to_string());
             Json(CatalogInfo { models, ..whole }).into_response()
         }
     }

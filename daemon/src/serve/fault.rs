@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
 
-use crate::{decode::ProtocolError, execute::Busy, registry::ResolveError};
+use crate::{decode::ProtocolError, execute::PoolError, registry::ResolveError};
 
 /// A client that may try again is asked to wait this long, seconds.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
@@ -19,9 +19,9 @@ pub enum Fault {
     /// The reference names nothing that serves.
     #[error(transparent)]
     Resolve(#[from] ResolveError),
-    /// The compute queue is full.
+    /// The compute pool did not do it.
     #[error(transparent)]
-    Busy(#[from] Busy),
+    Pool(#[from] PoolError),
     /// The body is larger than it may be.
     #[error("the request body has more than {0} bytes; send fewer rows at once, or raise --max-body-bytes")]
     BodyTooLarge(usize),
@@ -54,12 +54,14 @@ impl Fault {
         match self {
             Self::Protocol(error) => StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST),
             Self::Resolve(ResolveError::NotFound(_)) => StatusCode::NOT_FOUND,
-            Self::Resolve(ResolveError::NotReady { .. }) | Self::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Resolve(ResolveError::NotReady { .. }) | Self::Pool(PoolError::Busy) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Resolve(ResolveError::Ambiguous(_)) | Self::BodyBroken => StatusCode::BAD_REQUEST,
             Self::BodyTooLarge(_) | Self::TooManyRows { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
-            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Internal | Self::Pool(PoolError::Panicked) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -128,7 +130,7 @@ mod tests {
 
     #[test]
     fn what_passes_says_when_to_come_back() {
-        let response = Fault::Busy(Busy).response();
+        let response = Fault::Pool(PoolError::Busy).response();
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(response.headers()[header::RETRY_AFTER], "1");
     }

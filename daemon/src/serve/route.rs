@@ -54,8 +54,11 @@ pub(super) fn of<'a>(method: &Method, path: &'a str) -> Route<'a> {
     match path {
         "/ping" | "/health" => return Route::Mlflow(mlflow::get_only(method, mlflow::alive)),
         "/version" => return Route::Mlflow(mlflow::get_only(method, mlflow::version)),
-        "/invocations/" | "/ping/" | "/health/" | "/version/" => return Route::SlashRedirect,
+        "/ping/" | "/health/" | "/version/" => return Route::SlashRedirect,
         _ => {}
+    }
+    if path.strip_suffix("/invocations/").and_then(target).is_some() {
+        return Route::SlashRedirect;
     }
     let Some(rest) = path.strip_suffix("/invocations") else { return Route::Other };
     match target(rest) {
@@ -99,6 +102,13 @@ mod tests {
         assert_eq!(target("/models/wine/aliases/best"), Some(Target::Alias("wine".into(), "best".into())));
         for other in ["/models", "/models/", "/model/x", "/models/w/versions/x", "/models/w/versions/1/2", "x"] {
             assert_eq!(target(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_trailing_slash_is_redirected() {
+        for path in ["/ping/", "/invocations/", "/models/wine/invocations/", "/models/wine/versions/1/invocations/"] {
+            assert!(matches!(of(&Method::POST, path), Route::SlashRedirect), "{path}");
         }
     }
 

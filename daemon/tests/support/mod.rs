@@ -142,6 +142,7 @@ pub(crate) fn core(message: &str) -> String {
         ("must be called with a collection of some kind", ""),
         ("cannot convert dictionary update sequence", ""),
         ("dictionary update sequence", ""),
+        ("Could not open Parquet input source", ""),
         ("could not convert string to float", ""),
         ("invalid literal for int()", ""),
         ("Python integer", ""),

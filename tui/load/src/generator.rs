@@ -120,11 +120,6 @@ impl Generator {
         Ok(play)
     }
 
-    /// Whether every arrival of the schedule has been handed over.
-    pub(crate) fn is_paced(&self) -> bool {
-        self.pacer.as_ref().is_none_or(Pacer::is_done)
-    }
-
     /// Sends nothing more of the current schedule.
     pub(crate) fn stop(&mut self) {
         self.pacer = None;

@@ -37,10 +37,10 @@ pub struct Health {
     pub server_busy: Option<f64>,
     /// Share of requests that found every connection busy.
     pub waited_share: f64,
-    /// Median service time, beside that of the idle server.
-    pub service_p50: Duration,
-    /// Median service time of the idle server, when it is known.
-    pub idle_service_p50: Option<Duration>,
+    /// Mean service time: a median would not see stalls.
+    pub service_mean: Duration,
+    /// Service time of the idle server, when it is known.
+    pub idle_service: Option<Duration>,
 }
 
 /// Why the trial is void, or `None` when the generator did its part. `p99` is the objective's time.
@@ -73,12 +73,68 @@ fn pool_reason(health: &Health, server_idle: bool) -> Option<String> {
     const MANY_WAIT: f64 = 0.05;
     /// Growth of the service time that shows a server queueing.
     const QUEUEING: f64 = 1.5;
-    let idle = health.idle_service_p50?;
-    let unchanged = health.service_p50 <= idle.mul_f64(QUEUEING);
+    let idle = health.idle_service?;
+    let unchanged = health.service_mean <= idle.mul_f64(QUEUEING);
     let limited = health.waited_share > MANY_WAIT && unchanged && (server_idle || health.server_busy.is_none());
     limited.then(|| "all connections were busy while service times stayed those of the idle server".to_owned())
 }
 
 fn ms(duration: Duration) -> String {
     format!("{:.1}", duration.as_secs_f64() * 1e3)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const P99: Duration = Duration::from_millis(20);
+
+    fn healthy() -> Health {
+        Health {
+            measured: 10_000,
+            lag_p99: Duration::from_micros(200),
+            scheduled: 10_000,
+            handed_over: 10_000,
+            busiest_thread: 0.3,
+            service_mean: Duration::from_millis(1),
+            idle_service: Some(Duration::from_millis(1)),
+            ..Health::default()
+        }
+    }
+
+    #[test]
+    fn a_healthy_generator_voids_nothing() {
+        assert_eq!(void_reason(&healthy(), P99), None);
+    }
+
+    #[test]
+    fn each_way_of_falling_behind_has_its_reason() {
+        let cases = [
+            (Health { lag_p99: Duration::from_millis(2), ..healthy() }, "lag p99 2.0 ms"),
+            (Health { handed_over: 9_900, ..healthy() }, "9900 of 10000"),
+            (Health { busiest_thread: 0.9, ..healthy() }, "90 % of a core"),
+            (Health { exhausted: 3, ..healthy() }, "3 connections"),
+            (Health { unsent: 7, server_busy: Some(0.3), ..healthy() }, "7 requests met"),
+            (Health { waited_share: 0.5, server_busy: Some(0.3), ..healthy() }, "all connections were busy"),
+        ];
+        for (health, reason) in cases {
+            let found = void_reason(&health, P99).unwrap_or_default();
+            assert!(found.starts_with(reason), "{found:?} for {reason:?}");
+        }
+    }
+
+    #[test]
+    fn a_server_at_its_limit_is_not_blamed_on_the_generator() {
+        let busy = Health { unsent: 7, waited_share: 0.9, server_busy: Some(0.97), ..healthy() };
+        assert_eq!(void_reason(&busy, P99), None);
+        let queueing = Health { waited_share: 0.9, service_mean: Duration::from_millis(9), ..healthy() };
+        assert_eq!(void_reason(&queueing, P99), None);
+    }
+
+    #[test]
+    fn slow_objectives_allow_more_lag() {
+        let late = Health { lag_p99: Duration::from_millis(8), ..healthy() };
+        assert_eq!(void_reason(&late, Duration::from_millis(200)), None);
+        assert!(void_reason(&late, P99).is_some());
+    }
 }

@@ -16,11 +16,14 @@
 //! It does not draw (the dashboard reads [`progress::Snapshot`]s), knows no `mlruns`, and starts no server but the one
 //! that does nothing, against which it measures itself.
 
+pub mod baseline;
 pub mod bodies;
 pub mod catalog;
+mod ceiling;
 mod cpu;
 pub mod error;
 mod exchange;
+pub mod expect;
 pub mod generator;
 pub mod guard;
 pub mod latency;
@@ -30,10 +33,12 @@ mod observe;
 mod pacer;
 pub mod play;
 pub mod progress;
+pub mod report;
 pub mod rng;
 pub mod run;
 pub mod scenario;
 pub mod schedule;
+pub mod search;
 mod sender;
 mod session;
 pub mod slo;

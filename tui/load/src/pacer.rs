@@ -55,11 +55,6 @@ impl Pacer {
         Ok(Self { thread: Some(thread), play })
     }
 
-    /// Whether every arrival has been handed over.
-    pub(crate) fn is_done(&self) -> bool {
-        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
-    }
-
     /// Sends nothing more, from now on.
     pub(crate) fn stop(&mut self) {
         self.play.stop();

@@ -19,7 +19,7 @@ use crate::{
     latency::Latency,
     lock::RunLock,
     progress::{Abort, Phase, Reporter, Snapshot},
-    scenario::Scenario,
+    scenario::{MAX_DURATION, MAX_RATE, Scenario},
     session::{Plan, Session},
 };
 
@@ -54,7 +54,7 @@ impl Run {
     /// later comes from [`RunHandle::join`].
     pub fn start(plan: Plan, scenario: Scenario, lock: Option<PathBuf>) -> Result<RunHandle, LoadError> {
         scenario.check()?;
-        check_transport(&plan)?;
+        check_plan(&plan, &scenario)?;
         let held = lock.map(|path| RunLock::take(&path)).transpose()?;
         let (reporter, snapshots) = Reporter::new();
         let abort = Abort::default();
@@ -141,8 +141,8 @@ fn report(mut session: Session, scenario: &Scenario) -> Outcome {
         seed: session.plan.seed,
         rows_per_request: session.plan.bodies.rows(),
         trials: Arc::unwrap_or_clone(std::mem::take(&mut session.trials)),
-        limit: None,
-        ceiling: None,
+        limit: session.limit.take(),
+        ceiling: session.ceiling,
         findings: std::mem::take(&mut session.findings),
         notes: std::mem::take(&mut session.notes),
     };
@@ -159,7 +159,10 @@ fn run_id() -> String {
     format!("{:x}-{:x}", since_epoch.as_millis(), std::process::id())
 }
 
-fn check_transport(plan: &Plan) -> Result<(), LoadError> {
+fn check_plan(plan: &Plan, scenario: &Scenario) -> Result<(), LoadError> {
+    if matches!(scenario, Scenario::Replay) {
+        check_recording(plan)?;
+    }
     let connections = plan.transport.connections;
     let ok = (1..=MAX_CONNECTIONS).contains(&connections);
     let bounds = format!("from 1 to {MAX_CONNECTIONS}");
@@ -168,4 +171,15 @@ fn check_transport(plan: &Plan) -> Result<(), LoadError> {
         given: connections.to_string(),
         bounds,
     })
+}
+
+fn check_recording(plan: &Plan) -> Result<(), LoadError> {
+    let bad = |reason: String| LoadError::Bodies { source_name: plan.bodies.source().to_owned(), reason };
+    let times = plan.bodies.times().ok_or_else(|| bad("it is not a recording".to_owned()))?;
+    let seconds = times.last().map_or(0.0, |&last| last as f64 / 1e9);
+    if seconds > MAX_DURATION.as_secs_f64() {
+        return Err(bad(format!("it lasts {seconds:.0} s, but at most {} s are replayed", MAX_DURATION.as_secs())));
+    }
+    let fastest = times.windows(MAX_RATE as usize).any(|second| second[second.len() - 1] - second[0] < 1_000_000_000);
+    if fastest { Err(bad(format!("it has more than {MAX_RATE} requests within a second"))) } else { Ok(()) }
 }

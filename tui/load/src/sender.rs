@@ -86,13 +86,13 @@ pub(crate) async fn run(
 
 async fn open_all(shared: &Rc<Shared>, tasks: &mut JoinSet<()>) -> Result<(), LoadError> {
     let addr = shared.setup.template.addr;
-    for _ in 0..shared.setup.connections {
+    for id in 0..shared.setup.connections {
         let connection = if shared.setup.template.keep_alive {
             Some(Connection::open(addr).await.map_err(|source| LoadError::Connect { addr, source })?)
         } else {
             None
         };
-        tasks.spawn_local(serve(Rc::clone(shared), connection));
+        tasks.spawn_local(serve(Rc::clone(shared), id, connection));
     }
     Ok(())
 }
@@ -111,7 +111,35 @@ struct Queue {
     due: VecDeque<Due>,
     /// Connections that wait, the longest waiting first: all of them are used in turn, as the sockets of a server
     /// with several threads need it.
-    idle: VecDeque<Waker>,
+    idle: VecDeque<usize>,
+    /// How to wake each connection that is in `idle`.
+    wakers: Vec<Option<Waker>>,
+}
+
+impl Queue {
+    /// Puts a connection among the idle ones, once: tasks are also polled without having been woken from here, and a
+    /// second entry would later swallow the wake-up that another connection should have had.
+    fn wait(&mut self, connection: usize, waker: &Waker) {
+        if connection >= self.wakers.len() {
+            self.wakers.resize_with(connection + 1, || None);
+        }
+        if self.wakers[connection].replace(waker.clone()).is_none() {
+            self.idle.push_back(connection);
+        }
+    }
+
+    /// Takes a connection out of the idle ones if it is among them.
+    fn leave(&mut self, connection: usize) {
+        if self.wakers.get_mut(connection).and_then(Option::take).is_some() {
+            self.idle.retain(|&idle| idle != connection);
+        }
+    }
+
+    /// Wakes the connection that has waited longest.
+    fn wake_one(&mut self) -> bool {
+        let waker = self.idle.pop_front().and_then(|connection| self.wakers[connection].take());
+        waker.map(Waker::wake).is_some()
+    }
 }
 
 struct Shared {
@@ -124,21 +152,21 @@ impl Shared {
         let at_hand = Instant::now();
         let mut queue = self.queue.borrow_mut();
         for arrival in batch.drain(..) {
-            let free = queue.idle.pop_front();
-            queue.due.push_back(Due { arrival, at_hand, waited: free.is_none() });
-            if let Some(waker) = free {
-                waker.wake();
-            }
+            let waited = !queue.wake_one();
+            queue.due.push_back(Due { arrival, at_hand, waited });
         }
     }
 
-    async fn next_due(&self) -> Due {
+    async fn next_due(&self, connection: usize) -> Due {
         poll_fn(|context| {
             let mut queue = self.queue.borrow_mut();
             match queue.due.pop_front() {
-                Some(due) => Poll::Ready(due),
+                Some(due) => {
+                    queue.leave(connection);
+                    Poll::Ready(due)
+                }
                 None => {
-                    queue.idle.push_back(context.waker().clone());
+                    queue.wait(connection, context.waker());
                     Poll::Pending
                 }
             }
@@ -206,9 +234,9 @@ impl Drop for Outstanding<'_> {
 }
 
 /// One connection's life: takes the next due request, sends it, reads the answer, counts it.
-async fn serve(shared: Rc<Shared>, mut connection: Option<Connection>) {
+async fn serve(shared: Rc<Shared>, id: usize, mut connection: Option<Connection>) {
     loop {
-        let due = shared.next_due().await;
+        let due = shared.next_due(id).await;
         let deadline = due.arrival.intended() + due.arrival.play.timeout;
         let bodies = &due.arrival.play.bodies;
         let body = bodies[(due.arrival.index % bodies.len() as u64) as usize].clone();

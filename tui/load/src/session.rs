@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use yummy_api::load::{Arrivals, Finding, Trial};
+use yummy_api::load::{Arrivals, Finding, Limit, Trial};
 
 use crate::{
     bodies::Bodies,
@@ -70,11 +70,15 @@ pub(crate) struct Session {
     pub(crate) trials: Arc<Vec<Trial>>,
     pub(crate) notes: Vec<String>,
     pub(crate) findings: Vec<Finding>,
+    /// The answer of a search.
+    pub(crate) limit: Option<Limit>,
+    /// What the generator itself can do, once that was tried.
+    pub(crate) ceiling: Option<f64>,
     /// Response times of the trial that stands for the run in `.hgrm` files.
     pub(crate) response: Latency,
     /// Median service time of the idle server, measured before the first trial.
     pub(crate) idle: Duration,
-    /// Trials so far whose warm-up is over.
+    /// Whether a trial has warmed the server up.
     pub(crate) warm: bool,
     observer: Option<Observer>,
     prober: Prober,
@@ -108,6 +112,8 @@ impl Session {
             trials: Arc::default(),
             notes: Vec::new(),
             findings: Vec::new(),
+            limit: None,
+            ceiling: None,
             response: Latency::default(),
             idle,
             warm: false,
@@ -131,6 +137,8 @@ impl Session {
             trials: Arc::default(),
             notes: Vec::new(),
             findings: Vec::new(),
+            limit: None,
+            ceiling: None,
             response: Latency::default(),
             idle: Duration::ZERO,
             warm: true,
@@ -142,6 +150,14 @@ impl Session {
     /// What was last seen of the server.
     pub(crate) fn seen(&self) -> Seen {
         self.observer.as_ref().map(Observer::seen).unwrap_or_default()
+    }
+
+    /// Goes on with other bodies, for which neither the idle server nor the generator's ceiling is known.
+    pub(crate) async fn change_bodies(&mut self, bodies: Bodies) {
+        self.plan.bodies = bodies;
+        self.prober.body = self.plan.bodies.pool()[0].clone();
+        self.idle = self.prober.baseline().await;
+        self.ceiling = None;
     }
 
     /// Says where the scenario is.

@@ -299,8 +299,8 @@ impl Running {
             exhausted: totals.failures.get(&Failure::Exhausted).copied().unwrap_or(0),
             server_busy: server_cpu.zip(seen.cores()).map(|(used, all)| used / all),
             waited_share: share(totals.waited, totals.response.len()),
-            service_p50: Duration::from_secs_f64(totals.service.quantile_ms(0.5) / 1e3),
-            idle_service_p50: (session.idle > Duration::ZERO).then_some(session.idle),
+            service_mean: Duration::from_secs_f64(totals.service.mean_ms() / 1e3),
+            idle_service: (session.idle > Duration::ZERO).then_some(session.idle),
         };
         let verdict = verdict(&ending, &health, session, &self.spec);
         let offered = if seconds > 0.0 { health.scheduled as f64 / seconds } else { 0.0 };

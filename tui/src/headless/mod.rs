@@ -4,7 +4,9 @@
 //! It measures nothing itself.
 
 mod args;
+mod output;
 mod plan;
+mod scenario;
 mod units;
 
 use std::{
@@ -14,20 +16,14 @@ use std::{
     time::Duration,
 };
 
-use yummy_api::load::{LoadReport, Verdict};
-use yummy_load::{Abort, LoadError, Run, RunHandle, Scenario, lock, target::Reach};
+use yummy_load::{Abort, LoadError, Run, RunHandle, lock, target::Reach};
 
 pub use args::LoadArgs;
-use args::ScenarioName;
 
 /// Usage or configuration.
 const EXIT_USAGE: u8 = 1;
-/// The generator, not the server, was the limit.
-const EXIT_GENERATOR: u8 = 3;
 /// How often the line on the terminal is renewed.
-const PROGRESS_EVERY: Duration = Duration::from_millis(250);
-/// Length of a burst without `--duration`.
-const BURST: Duration = Duration::from_secs(10);
+const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 
 /// Runs one scenario. Blocks until it is over; SIGINT and SIGTERM stop it, and the report says so.
 #[must_use]
@@ -35,7 +31,7 @@ pub fn run(args: &LoadArgs) -> ExitCode {
     match execute(args) {
         Ok(code) => code,
         Err(error) => {
-            complain(&error);
+            output::say(&format!("yummy-tui load: {error}"));
             ExitCode::from(EXIT_USAGE)
         }
     }
@@ -46,32 +42,13 @@ fn execute(args: &LoadArgs) -> Result<ExitCode, LoadError> {
         Some(host) if confirmed(host) => Reach::Remote(host.clone()),
         _ => Reach::Loopback,
     };
-    let scenario = scenario(args)?;
-    let plan = plan::build(args, &reach)?;
+    let expected = output::expectations(args)?;
+    let (plan, scenario) = scenario::build(args, &reach)?;
     let handle = Run::start(plan, scenario, Some(lock::default_path()))?;
     stop_on_signals(handle.aborter());
     show_progress(&handle, !args.json);
     let outcome = handle.join()?;
-    let text = serde_json::to_string(&outcome.report).map_err(|error| LoadError::Thread(io::Error::other(error)))?;
-    print(&text);
-    Ok(exit_code(&outcome.report))
-}
-
-fn scenario(args: &LoadArgs) -> Result<Scenario, LoadError> {
-    match args.scenario {
-        ScenarioName::Burst => {
-            Ok(Scenario::Burst { rate: needed(args.rate, "--rate")?, duration: args.duration.unwrap_or(BURST) })
-        }
-    }
-}
-
-fn needed(value: Option<f64>, flag: &'static str) -> Result<f64, LoadError> {
-    value.ok_or(LoadError::Bounds { what: flag, given: "missing".to_owned(), bounds: "given".to_owned() })
-}
-
-fn exit_code(report: &LoadReport) -> ExitCode {
-    let void = report.trials.iter().any(|trial| matches!(trial.verdict, Verdict::Void(_)));
-    if void { ExitCode::from(EXIT_GENERATOR) } else { ExitCode::SUCCESS }
+    output::deliver(args, &outcome, &expected).map(ExitCode::from)
 }
 
 /// Asks on the terminal; only the whole word counts.
@@ -122,13 +99,4 @@ fn show_progress(handle: &RunHandle, wanted: bool) {
     if shown {
         let _ = write!(io::stderr(), "\r\x1b[2K");
     }
-}
-
-/// A closed pipe is no error: whoever reads has seen enough.
-fn print(text: &str) {
-    let _ = writeln!(io::stdout(), "{text}");
-}
-
-fn complain(error: &dyn std::error::Error) {
-    let _ = writeln!(io::stderr(), "yummy-tui load: {error}");
 }

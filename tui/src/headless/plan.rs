@@ -1,27 +1,30 @@
 //! From arguments to a plan: the target is resolved and checked, the bodies are made.
 
+use std::path::Path;
+
 use yummy_api::load::Arrivals;
 use yummy_load::{
     LoadError, Plan,
-    bodies::{Bodies, file, form::Form, vary, vary::Shape},
+    bodies::{Bodies, MAX_ROWS, file, form::Form, vary, vary::Shape},
     catalog,
     generator::Transport,
     slo::Slo,
     target::{Reach, Target},
 };
 
-use super::args::{ArrivalsName, FormName, LoadArgs};
+use super::args::{ArrivalsName, FormName, LoadArgs, ScenarioName};
 
-/// Builds the plan of one run on `args.url`.
-pub(crate) fn build(args: &LoadArgs, reach: &Reach) -> Result<Plan, LoadError> {
-    let shape = shape(args);
+/// Builds the plan of one run on `args.url`, with `rows` in each request.
+pub(crate) fn build(args: &LoadArgs, reach: &Reach, rows: u64) -> Result<Plan, LoadError> {
+    check_rows(rows)?;
+    let shape = shape(args, rows);
     let (path, model, bodies) = match &args.path {
         Some(path) => {
             let body = args.body.as_deref().ok_or_else(|| LoadError::Bodies {
                 source_name: path.clone(),
                 reason: "a bare path has no example to send; give bodies with --body FILE".to_owned(),
             })?;
-            (path.clone(), String::new(), file::read(body, &shape)?)
+            (path.clone(), String::new(), read_body(args, body, &shape)?)
         }
         None => model_and_bodies(args, reach, &shape)?,
     };
@@ -50,7 +53,7 @@ fn model_and_bodies(args: &LoadArgs, reach: &Reach, shape: &Shape) -> Result<(St
     let name = args.model.clone().unwrap_or_else(|| chosen.info.name.clone());
     let source = format!("the example of {name}");
     let bodies = match (&args.body, &chosen.info.example, &chosen.info.inputs) {
-        (Some(path), _, _) => file::read(path, shape)?,
+        (Some(path), _, _) => read_body(args, path, shape)?,
         (None, Some(example), _) => vary::from_example(example, &source, shape)?,
         (None, None, Some(inputs)) => vary::from_signature(inputs, &format!("the signature of {name}"), shape)?,
         (None, None, None) => {
@@ -62,7 +65,17 @@ fn model_and_bodies(args: &LoadArgs, reach: &Reach, shape: &Shape) -> Result<(St
     Ok((chosen.path, format!("{name}{version}"), bodies))
 }
 
-fn shape(args: &LoadArgs) -> Shape {
+fn check_rows(rows: u64) -> Result<(), LoadError> {
+    let bounds = format!("from 1 to {MAX_ROWS}");
+    let ok = (1..=MAX_ROWS).contains(&rows);
+    ok.then_some(()).ok_or(LoadError::Bounds { what: "the number of rows", given: rows.to_string(), bounds })
+}
+
+fn read_body(args: &LoadArgs, path: &Path, shape: &Shape) -> Result<Bodies, LoadError> {
+    if args.scenario == ScenarioName::Replay { file::read_recording(path) } else { file::read(path, shape) }
+}
+
+fn shape(args: &LoadArgs, rows: u64) -> Shape {
     let form = args.form.map(|form| match form {
         FormName::Split => Form::Split,
         FormName::Records => Form::Records,
@@ -70,5 +83,5 @@ fn shape(args: &LoadArgs) -> Shape {
         FormName::Instances => Form::Instances,
         FormName::Csv => Form::Csv,
     });
-    Shape { rows: args.rows, form, seed: args.seed, same_row: args.same_row }
+    Shape { rows, form, seed: args.seed, same_row: args.same_row }
 }

@@ -178,7 +178,10 @@ impl<'a> Machine<'a> {
                 let more = if append == b'a' { vec![self.pop()?] } else { self.pop_mark()? };
                 let list = self.top()?;
                 return match &mut self.items[list as usize] {
-                    Item::List(elements) => Ok(elements.extend(more)),
+                    Item::List(elements) => {
+                        elements.extend(more);
+                        Ok(())
+                    }
                     // `append` on an instance of a list-like class: it is not called, and nobody asks for the elements.
                     Item::Call { .. } => Ok(()),
                     _ => Err(self.malformed()),

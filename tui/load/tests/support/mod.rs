@@ -29,13 +29,13 @@ use yummy_load::{
 
 /// What a stub does with a scoring request.
 #[derive(Clone)]
-pub enum Behaviour {
+pub(crate) enum Behaviour {
     /// Answers at once.
     Instant,
     /// So many requests at a time, each held for so long: capacity is slots / hold.
     Slots(Arc<Semaphore>, Duration),
-    /// Answers nothing for `length` at the start of every `every`.
-    Stalls { every: Duration, length: Duration },
+    /// The same, but no request is begun within the first `length` of every `every`.
+    StallingSlots { slots: Arc<Semaphore>, hold: Duration, every: Duration, length: Duration },
     /// This status, after the first request (which a run sends to see whether the target scores at all).
     FailsWith(u16),
     /// Never answers after the first request.
@@ -43,17 +43,17 @@ pub enum Behaviour {
 }
 
 impl Behaviour {
-    pub fn slots(slots: usize, hold: Duration) -> Self {
+    pub(crate) fn slots(slots: usize, hold: Duration) -> Self {
         Self::Slots(Arc::new(Semaphore::new(slots)), hold)
     }
 }
 
 /// A server on a thread and a free port of its own; it ends with the test's process.
-pub struct Stub {
-    pub addr: SocketAddr,
-    pub requests: Arc<AtomicU64>,
-    pub headers: Arc<Mutex<Option<HeaderMap>>>,
-    pub bodies: Arc<Mutex<Vec<Bytes>>>,
+pub(crate) struct Stub {
+    pub(crate) addr: SocketAddr,
+    pub(crate) requests: Arc<AtomicU64>,
+    pub(crate) headers: Arc<Mutex<Option<HeaderMap>>>,
+    pub(crate) bodies: Arc<Mutex<Vec<Bytes>>>,
 }
 
 struct State {
@@ -65,7 +65,7 @@ struct State {
 }
 
 impl Stub {
-    pub fn start(behaviour: Behaviour) -> Self {
+    pub(crate) fn start(behaviour: Behaviour) -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let addr = listener.local_addr().unwrap();
@@ -84,11 +84,11 @@ impl Stub {
         Self { addr, requests, headers, bodies }
     }
 
-    pub fn served(&self) -> u64 {
+    pub(crate) fn served(&self) -> u64 {
         self.requests.load(Ordering::Relaxed)
     }
 
-    pub fn plan(&self) -> Plan {
+    pub(crate) fn plan(&self) -> Plan {
         Plan {
             target: Target::resolve(&format!("http://{}", self.addr), "/invocations", &Reach::Loopback).unwrap(),
             model: "stub".to_owned(),
@@ -136,9 +136,11 @@ async fn answer(request: Request<Incoming>, state: Arc<State>) -> Result<Respons
             let _held = slots.acquire().await.unwrap();
             tokio::time::sleep(*hold).await;
         }
-        Behaviour::Stalls { every, length } => {
+        Behaviour::StallingSlots { slots, hold, every, length } => {
+            let _held = slots.acquire().await.unwrap();
             let phase = Duration::from_secs_f64(state.start.elapsed().as_secs_f64() % every.as_secs_f64());
             tokio::time::sleep(length.saturating_sub(phase)).await;
+            tokio::time::sleep(*hold).await;
         }
         Behaviour::FailsWith(status) if number > 0 => return reply(*status),
         Behaviour::Hangs if number > 0 => std::future::pending().await,

@@ -80,16 +80,16 @@ impl Answers {
         match method {
             Method::LeafIndex => Some(&self.leaf_index),
             Method::Contributions => self.contributions.as_ref(),
-            _ => self.from_sums(method).map(|(output, _)| output),
+            _ => self.made_of_sums(method).map(|(output, _)| output),
         }
     }
 
     /// How sums become what `method` answers; `None` when it is not made of sums.
     pub(super) fn answer(&self, method: Method) -> Option<&Answer> {
-        self.from_sums(method).map(|(_, answer)| answer)
+        self.made_of_sums(method).map(|(_, answer)| answer)
     }
 
-    fn from_sums(&self, method: Method) -> Option<&(Output, Answer)> {
+    fn made_of_sums(&self, method: Method) -> Option<&(Output, Answer)> {
         match method {
             Method::Predict => Some(&self.predict),
             Method::PredictProba => self.probability.as_ref(),

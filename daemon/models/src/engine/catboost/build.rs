@@ -58,6 +58,10 @@ impl ScaleAndBias {
 
 /// Checks a model and lays it out. `file_bytes` is the size of its file, `loss` its loss function.
 pub(super) fn build(file: &ModelFile, file_bytes: usize, loss: &str) -> Result<(Built, Vec<Feature>), Fault> {
+    // Also the number of values in an answer, so it may not be larger than what the file has.
+    if file.dimension > file.leaf_values.len().max(file.bias.len()).max(1) {
+        return Err(invalid(format!("it has {} values per leaf and fewer leaf values", file.dimension)));
+    }
     let features = features(file)?;
     let layout = Layout::new(file)?;
     let columns = layout.columns(file, file_bytes)?;
@@ -180,7 +184,8 @@ impl<'a> Layout<'a> {
                 first,
             })
             .collect();
-        let one_hots = file.one_hots.iter().zip(&self.one_hots).map(|(one_hot, &first)| {
+        let one_hots = file.one_hots.iter().zip(&self.one_hots).filter(|(one_hot, _)| !one_hot.values.is_empty());
+        let one_hots = one_hots.map(|(one_hot, &first)| {
             let mut values: Vec<(u32, u32)> = one_hot.values.iter().copied().zip(0..).collect();
             values.sort_unstable();
             Ok(OneHotColumns { cell: self.cell(one_hot.cat)?, values, first })

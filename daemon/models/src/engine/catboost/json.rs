@@ -35,7 +35,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<ModelFile, Fault> {
     let mut model = ModelFile { scale, bias, ..ModelFile::default() };
     read_features(document.features_info, &mut model)?;
     for (key, table) in document.ctr_data.unwrap_or_default() {
-        model.tables.push(ctr_table(&key, table)?);
+        model.tables.push(ctr_table(&key, &table)?);
     }
     match document.trees {
         Some(trees) => non_symmetric(trees, &mut model)?,
@@ -263,7 +263,7 @@ fn ctr_base(kind: &str, elements: &[Element]) -> Result<CtrBase, Fault> {
     Ok(CtrBase { combination, kind, target_classifier: 0 })
 }
 
-fn ctr_table(key: &str, table: Table) -> Result<CtrTable, Fault> {
+fn ctr_table(key: &str, table: &Table) -> Result<CtrTable, Fault> {
     let key: TableKey =
         serde_json::from_str(key).map_err(|error| invalid(format!("the key of a CTR table is damaged: {error}")))?;
     let base = ctr_base(&key.kind, &key.identifier)?;

@@ -51,18 +51,22 @@ enum Shape {
     Nodes(Vec<(usize, Test, Node)>),
 }
 
+/// Levels of a non-symmetric tree; its values are computed by recursion. CatBoost itself grows 16 at most.
+const MAX_DEPTH: usize = 64;
+
 impl Shap {
     /// Prepares a model with the list of all `splits` and `features` columns in its frame.
     ///
     /// `None` without training weights, or where a leaf without weight has a value: there CatBoost weighs the leaves by
-    /// the rows of the request. `None` too for what CatBoost's training does not produce and its answer to is odd: nodes
-    /// with one child, and several values per leaf without a loss function.
+    /// the rows of the request. `None` too for what CatBoost's training does not produce: far deeper trees, and several values
+    /// per leaf without a loss function.
     pub(super) fn new(file: &ModelFile, splits: &[Test], bias: &[f64], features: usize, loss: &str) -> Option<Self> {
         let dimension = file.dimension;
         if file.leaf_weights.is_empty() || file.leaf_weights.len() * dimension != file.leaf_values.len() {
             return None;
         }
-        let has_value = |values: &[f64]| values.iter().any(|&value| value != 0.0);
+        // CatBoost's own tolerance.
+        let has_value = |values: &[f64]| values.iter().map(|value| value.abs()).sum::<f64>() >= 1e-9;
         let mut leaves = file.leaf_weights.iter().zip(file.leaf_values.chunks_exact(dimension));
         if leaves.any(|(&weight, values)| weight == 0.0 && has_value(values)) || (dimension > 1 && loss.is_empty()) {
             return None;
@@ -186,12 +190,20 @@ struct Walk<'a> {
     row: &'a Row<'a>,
 }
 
-/// What a node is to a row.
-enum Place {
-    /// Group of its split, the child where the row goes, and the other one.
-    Split(usize, usize, usize),
+/// What a node is to a row: a leaf, a split, or both where the leaf on one side of the split has no node of its own.
+struct Place {
     /// Where its values begin.
-    Leaf(usize),
+    leaf: Option<usize>,
+    /// Group of its split.
+    group: usize,
+    /// The child where the row goes, and the other one.
+    children: [Option<usize>; 2],
+}
+
+impl Place {
+    fn leaf(values: usize) -> Self {
+        Self { leaf: Some(values), group: 0, children: [None; 2] }
+    }
 }
 
 impl Walk<'_> {
@@ -200,20 +212,23 @@ impl Walk<'_> {
             Shape::Oblivious(levels) => {
                 let level = (at + 1).ilog2() as usize;
                 let Some(remaining) = levels.len().checked_sub(level + 1) else {
-                    return Place::Leaf(self.tree.leaves + (at + 1 - (1 << level)) * self.shap.dimension);
+                    return Place::leaf(self.tree.leaves + (at + 1 - (1 << level)) * self.shap.dimension);
                 };
                 let leaf = (self.row.leaf_place - self.tree.leaves) / self.shap.dimension;
                 let goes = (leaf >> remaining) & 1;
-                Place::Split(levels[remaining], 2 * at + 1 + goes, 2 * at + 2 - goes)
+                let children = [Some(2 * at + 1 + goes), Some(2 * at + 2 - goes)];
+                Place { leaf: None, group: levels[remaining], children }
             }
             Shape::Nodes(nodes) => {
-                let (group, test, node) = &nodes[at];
-                if let Some(value) = node.value {
-                    return Place::Leaf(value);
+                let &(group, test, node) = &nodes[at];
+                let mut children = [node.left, node.right].map(|jump| (jump != 0).then_some(at + jump));
+                if children == [None; 2] {
+                    return Place { leaf: node.value, group, children };
                 }
-                let (left, right) = (at + node.left, at + node.right);
-                let goes_right = test.holds(self.row.bins[test.column as usize * self.row.stride]);
-                if goes_right { Place::Split(*group, right, left) } else { Place::Split(*group, left, right) }
+                if test.holds(self.row.bins[test.column as usize * self.row.stride]) {
+                    children.reverse();
+                }
+                Place { leaf: node.value, group, children }
             }
         }
     }
@@ -229,21 +244,21 @@ impl Walk<'_> {
         values: &mut Vec<(usize, Vec<f64>)>,
     ) {
         let mut path = above.extended(zero, one, group);
-        match self.place(at) {
-            Place::Leaf(place) => self.leaf(&path, place, values),
-            Place::Split(group, goes, other) => {
-                let (mut zero, mut one) = (1.0, 1.0);
-                if let Some(found) = path.find(group) {
-                    (zero, one) = path.fractions(found);
-                    path = path.unwound(found);
-                }
-                let weights = &self.tree.weights;
-                for (child, one) in [(goes, one), (other, 0.0)] {
-                    if !is_zero(weights[child]) {
-                        let share = weights[child] / weights[at];
-                        self.down(child, &path, zero * share, one, Some(group), values);
-                    }
-                }
+        let place = self.place(at);
+        if let Some(leaf) = place.leaf {
+            // CatBoost leaves the node's own split out of such a leaf's path; so it is part of its answer.
+            self.leaf(&path, leaf, values);
+        }
+        let (mut zero, mut one) = (1.0, 1.0);
+        if let Some(found) = path.find(place.group) {
+            (zero, one) = path.fractions(found);
+            path = path.unwound(found);
+        }
+        let weights = &self.tree.weights;
+        for (child, one) in place.children.into_iter().zip([one, 0.0]) {
+            if let Some(child) = child.filter(|&child| !is_zero(weights[child])) {
+                let share = weights[child] / weights[at];
+                self.down(child, &path, zero * share, one, Some(place.group), values);
             }
         }
     }
@@ -317,23 +332,31 @@ fn non_symmetric(
     let mut weights = vec![0.0; nodes.len()];
     for (at, node) in nodes.iter().enumerate() {
         let is_end = node.left == 0 && node.right == 0;
-        if is_end {
-            let place = node.value?;
-            weights[at] = *file.leaf_weights.get(place / dimension)?;
+        let node = Node { value: node.value.filter(|_| node.left == 0 || node.right == 0), ..*node };
+        if let Some(place) = node.value {
+            let weight = *file.leaf_weights.get(place / dimension)?;
             let values = &file.leaf_values[place..][..dimension];
-            means.iter_mut().zip(values).for_each(|(mean, value)| *mean += value * weights[at]);
-            own.push((0, Test { column: 0, flip: 0, at_least: 0 }, *node));
-        } else if node.left == 0 || node.right == 0 {
-            return None;
-        } else {
-            own.push((group_of[node.split], splits[node.split], Node { value: None, ..*node }));
+            means.iter_mut().zip(values).for_each(|(mean, value)| *mean += value * weight);
+            // CatBoost forgets the root's own leaf unless it is the only one.
+            if at > 0 || nodes.len() == 1 {
+                weights[at] = weight;
+            }
         }
+        let never = (0, Test { column: 0, flip: 0, at_least: 0 });
+        let (group, test) = if is_end { never } else { (group_of[node.split], splits[node.split]) };
+        own.push((group, test, node));
     }
     // From the last node to the first, each adds to the one above it.
     let mut parents = vec![0; nodes.len()];
-    for (at, node) in nodes.iter().enumerate().filter(|(_, node)| node.left != 0) {
-        parents[at + node.left] = at;
-        parents[at + node.right] = at;
+    let mut levels = vec![0; nodes.len()];
+    for (at, node) in nodes.iter().enumerate() {
+        for jump in [node.left, node.right].into_iter().filter(|&jump| jump != 0) {
+            parents[at + jump] = at;
+            levels[at + jump] = levels[at] + 1;
+        }
+    }
+    if levels.iter().any(|&level| level > MAX_DEPTH) {
+        return None;
     }
     for at in (1..nodes.len()).rev() {
         weights[parents[at]] += weights[at];

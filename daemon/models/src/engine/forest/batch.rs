@@ -3,7 +3,7 @@
 //! The work does not depend on the rows, so that nothing is predicted wrongly, and the inner loop over the rows is a
 //! comparison of bytes that the compiler turns into vector instructions.
 
-use super::{Sink, columns::Columns, layout::Step};
+use super::layout::Step;
 
 /// The steps of all trees, one after the other.
 #[derive(Debug)]
@@ -28,37 +28,22 @@ impl Batch {
         self.steps.len() * size_of::<Step>() + self.ends.len() * 4
     }
 
-    /// Scores up to `N` rows. `bytes` is room for `N` bytes of each column.
+    /// The steps of each tree.
     #[inline(always)]
-    pub(super) fn run<const N: usize, S: Sink>(
-        &self,
-        columns: &Columns,
-        cells: &[f64],
-        width: usize,
-        bytes: &mut [i8],
-        first_row: usize,
-        sink: &mut S,
-    ) {
-        columns.fill(cells, width, N, bytes);
-        let (bytes, _) = bytes.as_chunks::<N>();
-        let rows = cells.len() / width;
-        let mut start = 0;
-        for (tree, &end) in self.ends.iter().enumerate() {
-            let mut places = [0; N];
-            for step in &self.steps[start..end as usize] {
-                part(&mut places, &bytes[usize::from(step.column)], *step);
-            }
-            sink.rows(tree, first_row, &places[..rows]);
-            start = end as usize;
-        }
+    pub(super) fn trees(&self) -> impl Iterator<Item = &[Step]> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, &end)| &self.steps[start as usize..end as usize])
     }
 }
 
-/// Moves the rows that are at this node and go right.
+/// Shows all steps of a tree to all rows of a block. `bytes` are those of each column; `places` become the rows' leaves.
 #[inline(always)]
-fn part<const N: usize>(places: &mut [u8; N], bytes: &[i8; N], step: Step) {
-    for (place, &byte) in places.iter_mut().zip(bytes) {
-        let goes = (*place == step.lo) & (byte > step.bin);
-        *place = if goes { step.mid } else { *place };
+pub(super) fn part<const N: usize>(steps: &[Step], bytes: &[[i8; N]], places: &mut [u8; N]) {
+    places.fill(0);
+    for step in steps {
+        for (place, &byte) in places.iter_mut().zip(&bytes[usize::from(step.column)]) {
+            let goes = (*place == step.lo) & (byte > step.bin);
+            *place = if goes { step.mid } else { *place };
+        }
     }
 }

@@ -89,7 +89,11 @@ impl Forest {
         let fast = Fast::new(trees, tiny, level);
         let walk = fast.as_ref().is_none_or(|fast| fast.lanes.is_none()).then(|| Walk::new(trees, tiny));
         let mut forest = Self { features, fast, walk, plan: Plan::default() };
-        forest.plan = Plan::measure(&forest);
+        match Plan::measure(&forest, trees) {
+            Some(plan) => forest.plan = plan,
+            // The plan of the beginning walks.
+            None => forest.walk = Some(Walk::new(trees, tiny)),
+        }
         forest
     }
 

@@ -5,7 +5,13 @@
 
 #![allow(unsafe_code)]
 
-use super::{Sink, batch::Batch, columns::Columns, lanes::Lanes};
+use super::{
+    Sink,
+    batch::{self, Batch},
+    columns::Columns,
+    lanes::Lanes,
+    layout::Step,
+};
 
 /// An instruction set that this machine has: only [`Level::detect`] makes any but the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -78,13 +84,26 @@ pub(super) fn batch<const N: usize, S: Sink>(level: Level, batch: &Batch, block:
             // SAFETY: `detect` found avx2.
             unsafe { x86::batch_avx2::<N, S>(batch, block, sink) }
         }
-        _ => batch_body::<N, S>(batch, block, sink),
+        _ => batch_body::<N, S>(batch, block, sink, batch::part::<N>),
     }
 }
 
 #[inline(always)]
-fn batch_body<const N: usize, S: Sink>(batch: &Batch, block: Block<'_>, sink: &mut S) {
-    batch.run::<N, S>(block.columns, block.cells, block.width, block.bytes, block.first_row, sink);
+fn batch_body<const N: usize, S: Sink>(
+    batch: &Batch,
+    block: Block<'_>,
+    sink: &mut S,
+    part: impl Fn(&[Step], &[[i8; N]], &mut [u8; N]),
+) {
+    let Block { columns, cells, width, bytes, first_row } = block;
+    columns.fill(cells, width, N, bytes);
+    let (bytes, _) = bytes.as_chunks::<N>();
+    let rows = cells.len() / width;
+    let mut places = [0; N];
+    for (tree, steps) in batch.trees().enumerate() {
+        part(steps, bytes, &mut places);
+        sink.rows(tree, first_row, &places[..rows]);
+    }
 }
 
 /// Lanes for the instruction set of this machine.
@@ -101,7 +120,7 @@ pub(super) enum AnyLanes {
 impl AnyLanes {
     /// Lanes for this level, if it has any.
     #[cfg_attr(not(target_arch = "x86_64"), expect(unused_variables, reason = "no other architecture has lanes"))]
-    pub(super) fn new(level: Level, trees: &[Vec<super::layout::Step>]) -> Option<Self> {
+    pub(super) fn new(level: Level, trees: &[Vec<Step>]) -> Option<Self> {
         #[cfg(target_arch = "x86_64")]
         match level {
             Level::Baseline => {}
@@ -154,16 +173,70 @@ impl AnyLanes {
 mod x86 {
     use std::arch::x86_64::*;
 
-    use super::{Batch, Block, Columns, Lanes, Sink, batch_body};
+    use super::{Batch, Block, Columns, Lanes, Sink, Step, batch_body};
 
     #[target_feature(enable = "avx2")]
     pub(super) fn batch_avx2<const N: usize, S: Sink>(batch: &Batch, block: Block<'_>, sink: &mut S) {
-        batch_body::<N, S>(batch, block, sink);
+        batch_body::<N, S>(batch, block, sink, |steps, bytes, places| match N {
+            64 => part_avx2::<N, 2>(steps, bytes, places),
+            128 => part_avx2::<N, 4>(steps, bytes, places),
+            _ => part_avx2::<N, 8>(steps, bytes, places),
+        });
+    }
+
+    /// Shows all steps of a tree to `V * 32` rows, whose places stay in registers meanwhile.
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn part_avx2<const N: usize, const V: usize>(steps: &[Step], bytes: &[[i8; N]], places: &mut [u8; N]) {
+        let mut at = [_mm256_setzero_si256(); V];
+        for step in steps {
+            let (values, _) = bytes[usize::from(step.column)].as_chunks::<32>();
+            let bin = _mm256_set1_epi8(step.bin);
+            let lo = _mm256_set1_epi8(step.lo.cast_signed());
+            let mid = _mm256_set1_epi8(step.mid.cast_signed());
+            for v in 0..V {
+                let right = _mm256_cmpgt_epi8(load(as_bytes(&values[v])), bin);
+                let here = _mm256_cmpeq_epi8(at[v], lo);
+                at[v] = _mm256_blendv_epi8(at[v], mid, _mm256_and_si256(right, here));
+            }
+        }
+        let (places, _) = places.as_chunks_mut::<32>();
+        for (places, at) in places.iter_mut().zip(at) {
+            // SAFETY: the store needs no alignment, and the array has its 32 bytes.
+            unsafe { _mm256_storeu_si256(places.as_mut_ptr().cast(), at) };
+        }
     }
 
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
     pub(super) fn batch_avx512<const N: usize, S: Sink>(batch: &Batch, block: Block<'_>, sink: &mut S) {
-        batch_body::<N, S>(batch, block, sink);
+        batch_body::<N, S>(batch, block, sink, |steps, bytes, places| match N {
+            64 => part_avx512::<N, 1>(steps, bytes, places),
+            128 => part_avx512::<N, 2>(steps, bytes, places),
+            _ => part_avx512::<N, 4>(steps, bytes, places),
+        });
+    }
+
+    /// Shows all steps of a tree to `V * 64` rows, whose places stay in registers meanwhile.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+    #[inline]
+    fn part_avx512<const N: usize, const V: usize>(steps: &[Step], bytes: &[[i8; N]], places: &mut [u8; N]) {
+        let mut at = [_mm512_setzero_si512(); V];
+        for step in steps {
+            let (values, _) = bytes[usize::from(step.column)].as_chunks::<64>();
+            let bin = _mm512_set1_epi8(step.bin);
+            let lo = _mm512_set1_epi8(step.lo.cast_signed());
+            let mid = _mm512_set1_epi8(step.mid.cast_signed());
+            for v in 0..V {
+                let here = _mm512_cmpeq_epi8_mask(at[v], lo);
+                let goes = _mm512_mask_cmpgt_epi8_mask(here, load_512(as_bytes(&values[v])), bin);
+                at[v] = _mm512_mask_mov_epi8(at[v], goes, mid);
+            }
+        }
+        let (places, _) = places.as_chunks_mut::<64>();
+        for (places, at) in places.iter_mut().zip(at) {
+            // SAFETY: the store needs no alignment, and the array has its 64 bytes.
+            unsafe { _mm512_storeu_si512(places.as_mut_ptr().cast(), at) };
+        }
     }
 
     #[target_feature(enable = "avx2")]
@@ -185,7 +258,10 @@ mod x86 {
             2 => lanes_avx2_tables::<2>(lanes, tables, places),
             3 => lanes_avx2_tables::<3>(lanes, tables, places),
             4 => lanes_avx2_tables::<4>(lanes, tables, places),
-            5..=8 => lanes_avx2_tables::<8>(lanes, tables, places),
+            5..=6 => lanes_avx2_tables::<6>(lanes, tables, places),
+            7..=8 => lanes_avx2_tables::<8>(lanes, tables, places),
+            9..=10 => lanes_avx2_tables::<10>(lanes, tables, places),
+            11..=13 => lanes_avx2_tables::<13>(lanes, tables, places),
             _ => lanes_avx2_tables::<16>(lanes, tables, places),
         }
     }
@@ -211,24 +287,37 @@ mod x86 {
         }
     }
 
-    /// The bytes of 32 columns, of 16 per table.
+    /// The bytes of 32 columns, of 16 per table: the low four bits of a column are looked up in every table, the high
+    /// ones choose between neighbours, then between the chosen, and so on.
     #[target_feature(enable = "avx2")]
     #[inline]
     fn lookup<const T: usize>(tables: &[__m256i; T], columns: __m256i) -> __m256i {
         if T == 1 {
             return _mm256_shuffle_epi8(tables[0], columns);
         }
-        // A shuffle gives zero where the highest bit of the index is set. Added to 0x70 with saturation, that bit stays
-        // clear only in the columns 0..16 of this table, and the lowest four bits stay what they are.
-        let in_range = _mm256_set1_epi8(0x70);
-        let mut value = _mm256_setzero_si256();
-        let mut index = columns;
-        for table in tables {
-            let part = _mm256_shuffle_epi8(*table, _mm256_adds_epu8(index, in_range));
-            value = _mm256_or_si256(value, part);
-            index = _mm256_sub_epi8(index, _mm256_set1_epi8(16));
+        let low = _mm256_and_si256(columns, _mm256_set1_epi8(0x0f));
+        let mut found = [_mm256_setzero_si256(); T];
+        for (found, table) in found.iter_mut().zip(tables) {
+            *found = _mm256_shuffle_epi8(*table, low);
         }
-        value
+        // A blend looks at the highest bit of each byte; shifts bring bits 4, 5 and 6 there.
+        let choices = [
+            _mm256_slli_epi16::<3>(columns),
+            _mm256_slli_epi16::<2>(columns),
+            _mm256_slli_epi16::<1>(columns),
+            columns,
+        ];
+        let mut left = T;
+        for choice in choices {
+            for pair in 0..left / 2 {
+                found[pair] = _mm256_blendv_epi8(found[2 * pair], found[2 * pair + 1], choice);
+            }
+            if left % 2 == 1 {
+                found[left / 2] = found[left - 1];
+            }
+            left = left.div_ceil(2);
+        }
+        found[0]
     }
 
     #[target_feature(enable = "avx2")]

@@ -60,8 +60,9 @@ pub(super) fn node_tree(nodes: &[Node], splits: &[Test], last_leaf: usize) -> Re
     let mut steps = Vec::with_capacity(nodes.len());
     // A node that ends on one side only gets a further step for that end.
     let mut ends = Vec::new();
-    // Longest way from the root. Jumps only lead onwards, so a node is seen after all that lead to it.
+    // Steps from the root. Jumps only lead onwards, so a node is seen after all that lead to it.
     let mut levels = vec![0_usize; nodes.len()];
+    let mut is_reached = vec![false; nodes.len()];
     let mut depth = 0;
     for (at, node) in nodes.iter().enumerate() {
         if node.left == 0 && node.right == 0 {
@@ -77,7 +78,10 @@ pub(super) fn node_tree(nodes: &[Node], splits: &[Test], last_leaf: usize) -> Re
                 ends.push(end(target, node, last_leaf)?);
             } else {
                 let level = levels.get_mut(target).ok_or_else(|| invalid("a step leads out of its tree"))?;
-                *level = onwards.max(*level);
+                *level = onwards;
+                if std::mem::replace(&mut is_reached[target], true) {
+                    return Err(invalid("two steps of a tree lead to the same node"));
+                }
             }
             *next = step_number(target)?;
         }

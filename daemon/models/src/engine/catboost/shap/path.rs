@@ -41,8 +41,8 @@ impl Path {
     pub(super) fn unwound(&self, erased: usize) -> Self {
         let length = self.0.len();
         let mut path = self.0[..length - 1].to_vec();
-        for at in erased..length - 1 {
-            path[at] = Element { weight: path[at].weight, ..self.0[at + 1] };
+        for (element, next) in path[erased..].iter_mut().zip(&self.0[erased + 1..]) {
+            *element = Element { weight: element.weight, ..*next };
         }
         let Element { zero, one, .. } = self.0[erased];
         let total = length as f64;
