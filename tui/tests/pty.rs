@@ -90,13 +90,15 @@ fn a_burst_at_a_real_daemon_is_started_seen_stopped_and_profiled() {
     pty.expect("● live", PATIENCE);
     pty.expect("● ready", PATIENCE);
     pty.send("3e");
-    pty.send("\u{7f}\u{7f}\u{7f}100\r\u{7f}\u{7f}60\r\u{1b}");
+    // Rate and length, and objectives that even a busy machine keeps: a run that fails for certain stops by itself.
+    pty.send("\u{7f}\u{7f}\u{7f}100\r\u{7f}\u{7f}60\r\u{7f}\u{7f}60000\r");
+    pty.send("\u{7f}\u{7f}\u{7f}100\r\u{7f}\u{7f}1\r\u{1b}");
     pty.expect("60 s", PATIENCE);
     pty.send("1b");
     pty.expect("Esc stops it", PATIENCE);
     pty.expect("/s of 100", PATIENCE);
     pty.send("4c");
-    pty.expect("samples", Duration::from_secs(60));
+    pty.expect("flame graph", Duration::from_secs(60));
     pty.send("q");
     pty.expect("a burst is running", PATIENCE);
     pty.send("x1");
