@@ -45,7 +45,7 @@ fn report(folder: &Path, engine: &str, recorded: &Recorded, model: &dyn Scorer) 
         let method = comparison.method.as_str();
         match comparison.differing {
             Some(differing) => {
-                println!("{name} {engine} {method}: {differing} differ, by {:e} at most", comparison.largest)
+                println!("{name} {engine} {method}: {differing} differ, by {:e} at most", comparison.largest);
             }
             None => println!("{name} {engine} {method}: not offered"),
         }

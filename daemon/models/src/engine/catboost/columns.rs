@@ -88,7 +88,7 @@ impl Columns {
         }
         for (r, row) in cells.chunks_exact(width).enumerate() {
             for float in &self.floats {
-                float.fill(row, &mut bins[float.first * stride + r..], stride, |borders, value| borders.bin(value));
+                float.fill(row, &mut bins[float.first * stride + r..], stride, super::search::Borders::bin);
             }
         }
     }
