@@ -1,5 +1,7 @@
 //! Whatever a client sends: a clear 4xx in MLflow's shape, nothing lost, the process up.
 
+#![allow(clippy::unwrap_used, reason = "the panic of a helper is the failure's report")]
+
 mod common;
 
 use common::{Client, Fixture};

@@ -1,6 +1,8 @@
 //! The demo models answer exactly what the real MLflow server answered (assets/golden.jsonl, made by
 //! assets/make_models.py).
 
+#![allow(clippy::unwrap_used, reason = "the panic of a helper is the failure's report")]
+
 mod common;
 
 use common::{Fixture, assets, copy};

@@ -1,6 +1,8 @@
 //! Every layout that MLflow writes, as its real trees hold it: file stores of 3.x and 2.x, the artifacts of a sqlite
 //! store, the runs of 1.x, and a directory that is itself a model.
 
+#![allow(clippy::unwrap_used, reason = "the panic of a helper is the failure's report")]
+
 mod common;
 
 use std::path::Path;

@@ -1,5 +1,7 @@
 //! A new version is swapped in while requests go on; what is not whole, or does not load, is never served.
 
+#![allow(clippy::unwrap_used, reason = "the panic of a helper is the failure's report")]
+
 mod common;
 
 use std::{
@@ -53,8 +55,8 @@ fn a_copied_version_answers_and_no_request_fails() {
 /// The files of the version that is kept aside, in the order in which MLflow writes them.
 fn aside() -> (String, Vec<(String, Vec<u8>)>) {
     let next = assets().join("next");
-    let experiment = fs::read_dir(&next).unwrap().flatten().map(|entry| entry.file_name().into_string().unwrap());
-    let experiment = experiment.filter(|name| name != "models").next().unwrap();
+    let mut names = fs::read_dir(&next).unwrap().flatten().map(|entry| entry.file_name().into_string().unwrap());
+    let experiment = names.find(|name| name != "models").unwrap();
     let models = next.join(&experiment).join("models");
     let id = fs::read_dir(&models).unwrap().flatten().next().unwrap().file_name().into_string().unwrap();
     let mut files = Vec::new();

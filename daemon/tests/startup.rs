@@ -1,5 +1,7 @@
 //! What the binary says when it cannot start, and what it does without a server.
 
+#![allow(clippy::unwrap_used, reason = "the panic of a helper is the failure's report")]
+
 mod common;
 
 use std::{

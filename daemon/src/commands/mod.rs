@@ -5,5 +5,5 @@ mod predict;
 mod serve;
 
 pub use check::check;
-pub use predict::predict;
+pub use predict::{PredictError, predict};
 pub use serve::serve;

@@ -37,7 +37,7 @@ pub struct Predict {
     /// Where the models are.
     #[command(flatten)]
     pub settings: Settings,
-    /// NAME, NAME/VERSION, NAME@ALIAS, m-<id> or models:/…
+    /// NAME, NAME/VERSION, NAME@ALIAS, m-ID, runs:/RUN/PATH or models:/…
     #[arg(long, value_name = "REF")]
     pub model: String,
     /// File to score, - for standard input; *.csv is read as CSV, anything else as JSON
@@ -55,7 +55,7 @@ pub struct Settings {
     /// Model that POST /invocations stands for [default: the only one that is served]
     #[arg(long, env = "YUMMY_DEFAULT_MODEL", value_name = "REF", help_heading = "Models")]
     pub default_model: Option<String>,
-    /// Serve logged models that are not registered, by their m-<id> [default: true]
+    /// Serve logged models that are not registered, by their m-ID [default: true]
     #[arg(long, env = "YUMMY_LOGGED_MODELS", value_name = "BOOL", help_heading = "Models")]
     pub logged_models: Option<bool>,
     /// FLAVOR=native or FLAVOR=reference, for builds with a reference library

@@ -1,5 +1,6 @@
 //! A daemon on free ports over a copy of the demo models, and a client of a few lines.
 
+#![allow(clippy::unwrap_used, reason = "the panic of a helper is the failure's report")]
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::{

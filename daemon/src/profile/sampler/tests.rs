@@ -1,5 +1,7 @@
 //! Real samples of real threads, one test at a time: a process has one sampler.
 
+#![allow(clippy::print_stdout, reason = "a skipped test says so")]
+
 use std::{
     fs,
     hint::black_box,
