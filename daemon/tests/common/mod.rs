@@ -36,6 +36,12 @@ impl Fixture {
         Self::start(tempfile::tempdir().unwrap(), |_| {})
     }
 
+    /// Over a directory that is only read.
+    pub(crate) fn over(mlruns: &Path) -> Self {
+        let mlruns = mlruns.to_owned();
+        Self::start(tempfile::tempdir().unwrap(), |settings| settings.mlruns = Some(mlruns))
+    }
+
     /// Over a copy of the demo models.
     pub(crate) fn demo() -> Self {
         Self::demo_with(|_| {})
