@@ -31,8 +31,14 @@ fn main() {
     let patience = Duration::from_secs(30);
     pty.expect("ready", patience);
     // 300/s for a minute: long enough for all pictures of a busy daemon.
-    pty.send("3e\u{7f}\u{7f}\u{7f}300\r\u{7f}\u{7f}60\r\u{1b}1b");
-    pty.expect("Esc stops it", patience);
+    pty.send("3e\u{7f}\u{7f}\u{7f}300\r\u{7f}\u{7f}60\r");
+    pty.watch(KEY_PAUSE);
+    pty.send("\u{1b}");
+    pty.watch(KEY_PAUSE);
+    pty.send("1");
+    pty.watch(KEY_PAUSE);
+    pty.send("b");
+    pty.expect("▶ burst", patience);
     pty.watch(Duration::from_secs(20));
     save(&pty, directory, "overview");
     pty.send("4c");
@@ -51,7 +57,9 @@ fn main() {
     pty.send("?2t\r");
     pty.watch(Duration::from_millis(1500));
     save(&pty, directory, "try-a-row");
-    pty.send("\u{1b}\u{1b}");
+    pty.send("\u{1b}");
+    pty.watch(KEY_PAUSE);
+    pty.send("\u{1b}");
     pty.watch(Duration::from_millis(500));
     drop(pty);
 
@@ -67,6 +75,9 @@ fn main() {
         save(&pty, directory, name);
     }
 }
+
+/// Escape with a key right behind it would be read as Alt and that key.
+const KEY_PAUSE: Duration = Duration::from_millis(400);
 
 fn save(pty: &Pty, directory: &Path, name: &str) {
     let path = directory.join(format!("{name}.svg"));
