@@ -62,7 +62,7 @@ pub struct Snapshot {
     pub measured: Duration,
     /// Planned measured time of the current trial.
     pub planned: Duration,
-    /// Requests a second asked for now.
+    /// Requests a second that are asked for at this moment.
     pub offered: f64,
     /// Requests sent in the current trial.
     pub sent: u64,
