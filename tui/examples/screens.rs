@@ -42,7 +42,7 @@ fn main() {
     pty.watch(Duration::from_secs(20));
     save(&pty, directory, "overview");
     pty.send("4c");
-    pty.expect("samples", Duration::from_secs(60));
+    pty.expect("flame graph", Duration::from_secs(60));
     pty.send("jjjj");
     pty.watch(Duration::from_secs(1));
     save(&pty, directory, "profile");
