@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Does a load generator hold the rate that it was asked for, and what does it cost?
 
-Runs `yummy-tui load burst`, `oha -q` and `wrk` (which knows no rate: it shows the ceiling) in turn against the null
-server of yummy-load, and prints a Markdown table. Needs oha (`cargo install oha`) and wrk beside the built programs:
+Runs `yummy-tui load burst`, `oha -q`, `hey -q` and `wrk` (which knows no rate: it shows the ceiling) in turn against the
+null server of yummy-load, and prints a Markdown table. Needs wrk beside the built programs, and takes oha (`cargo install
+oha`) and hey (Debian's package) where they are installed:
 
     cargo build --release -p yummy-tui && cargo build --release -p yummy-load --example null_server
     docs/benchmarks/generators.py --seconds 30 --rates 1000 5000 20000
@@ -48,6 +49,15 @@ def oha(url, body, rate, seconds):
     return summary["summary"]["requestsPerSec"], percentiles["p50"] * 1e3, percentiles["p99"] * 1e3, cpu
 
 
+def hey(url, body, rate, seconds):
+    # Its rate is each worker's, and a whole number.
+    workers = 50
+    command = ["hey", "-z", f"{seconds}s", "-c", str(workers), "-q", str(rate // workers), "-m", "POST"]
+    out, cpu = timed(command + ["-T", "application/json", "-D", body, f"{url}/invocations"])
+    share = {p: float(v) * 1e3 for p, v in re.findall(r"(\d+)% in ([\d.]+) secs", out)}
+    return float(re.search(r"Requests/sec:\s+([\d.]+)", out)[1]), share["50"], share["99"], cpu
+
+
 def wrk(url, script, seconds):
     command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", "-s", script, f"{url}/invocations"]
     out, cpu = timed(command)
@@ -74,8 +84,9 @@ def main():
             print("|---|---|---|---|---|---|---|")
             for rate in given.rates:
                 runs = [("yummy-tui", yummy(given.programs / "yummy-tui", url, str(body), rate, given.seconds))]
-                if shutil.which("oha"):
-                    runs.append(("oha", oha(url, str(body), rate, given.seconds)))
+                for name, peer in (("oha", oha), ("hey", hey)):
+                    if shutil.which(name):
+                        runs.append((name, peer(url, str(body), rate, given.seconds)))
                 for name, (achieved, p50, p99, cpu) in runs:
                     row(rate, name, achieved, f"{achieved / rate:.2%}", p50, p99, cpu / (achieved * given.seconds))
             achieved, p50, p99, cpu = wrk(url, str(script), given.seconds)
