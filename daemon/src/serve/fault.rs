@@ -4,6 +4,7 @@
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
+use yummy_api::catalog::ModelState;
 
 use crate::{decode::ProtocolError, execute::PoolError, registry::ResolveError};
 
@@ -54,7 +55,9 @@ impl Fault {
         match self {
             Self::Protocol(error) => StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST),
             Self::Resolve(ResolveError::NotFound(_)) => StatusCode::NOT_FOUND,
-            Self::Resolve(ResolveError::NotReady { .. }) | Self::Pool(PoolError::Busy) => {
+            // Left out by the configuration: trying again does not help.
+            Self::Resolve(ResolveError::NotReady { state: ModelState::Retired, .. }) => StatusCode::NOT_FOUND,
+            Self::Resolve(ResolveError::NotReady { .. } | ResolveError::Asleep { .. }) | Self::Pool(PoolError::Busy) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Self::Resolve(ResolveError::Ambiguous(_)) | Self::BodyBroken => StatusCode::BAD_REQUEST,

@@ -17,7 +17,7 @@ use super::{App, fault::Fault, route::Target};
 use crate::{
     decode::{self, ProtocolError},
     execute::INLINE_LIMIT,
-    registry::{Catalog, ResolveError, Served},
+    registry::Served,
     telemetry::{InFlight, Observation, StageTimes},
 };
 
@@ -61,9 +61,7 @@ pub(super) async fn score(
 ) -> Response<Full<Bytes>> {
     let begin = Instant::now();
     let asked = Asked::of(headers);
-    // The guard of the catalog must not live across an await: it is dropped with this statement.
-    let resolved = resolve(&app.registry.catalog(), target);
-    let served = match resolved {
+    let served = match app.registry.resolve(target.reference()).await {
         Ok(served) => served,
         Err(error) => {
             let in_flight = InFlight::new(app.telemetry.unrouted());
@@ -88,14 +86,6 @@ pub(super) async fn score(
     response.headers_mut().insert(HEADER_MODEL, served.label.clone());
     in_flight.finish(&seen);
     response
-}
-
-fn resolve(catalog: &Catalog, target: &Target<'_>) -> Result<Arc<Served>, ResolveError> {
-    match target.reference() {
-        None => catalog.default_model(),
-        Some(reference) => catalog.resolve(reference),
-    }
-    .cloned()
 }
 
 /// Reads the whole body, within its bounds of size and time. A body that comes in one piece is not copied.
