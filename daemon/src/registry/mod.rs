@@ -30,7 +30,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
         mpsc::{SyncSender, TrySendError, sync_channel},
     },
     thread::JoinHandle,
@@ -144,8 +144,17 @@ pub struct Registry {
     catalog: Arc<ArcSwap<Catalog>>,
     wake: SyncSender<Wake>,
     demands: SyncSender<Demand>,
+    signals: Arc<Signals>,
     root: PathBuf,
     started: Instant,
+}
+
+/// What the keeper must learn even when its queue is full.
+#[derive(Default)]
+struct Signals {
+    /// A change is in the queue: a burst of them takes one place there.
+    changed: AtomicBool,
+    stop: AtomicBool,
 }
 
 impl Registry {
@@ -161,13 +170,16 @@ impl Registry {
             catalog: Arc::clone(&catalog),
             wake: wake.clone(),
             demands: demand,
+            signals: Arc::default(),
             root: options.root.clone(),
             started: Instant::now(),
         });
-        let keeper = keeper::Keeper::new(options, catalog, telemetry, keeper::Inbox { wakes, demands });
+        let signals = Arc::clone(&registry.signals);
+        let inbox = keeper::Inbox { wakes, demands, signals: Arc::clone(&signals) };
+        let keeper = keeper::Keeper::new(options, catalog, telemetry, inbox);
         let thread = std::thread::Builder::new()
             .name("yummyd-registry".into())
-            .spawn(move || keeper.run(watch::Watcher::new(wake)))?;
+            .spawn(move || keeper.run(watch::Watcher::new(wake, signals)))?;
         Ok((registry, thread))
     }
 
@@ -249,7 +261,8 @@ impl Registry {
 
     /// Ends the keeper's thread after what it is doing now.
     pub fn stop(&self) {
-        // A full queue means that it wakes soon anyway, and then sees the channel closed.
+        self.signals.stop.store(true, Ordering::Relaxed);
+        // A full queue means that it wakes soon anyway, and then sees the signal.
         let _ = self.wake.try_send(Wake::Stop);
     }
 }

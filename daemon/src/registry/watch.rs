@@ -10,12 +10,12 @@ use std::{
     ffi::OsStr,
     os::unix::{ffi::OsStrExt as _, fs::MetadataExt as _},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError, mpsc::SyncSender},
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering::Relaxed, mpsc::SyncSender},
 };
 
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _, event::ModifyKind};
 
-use super::Wake;
+use super::{Signals, Wake};
 
 /// Watches of one daemon. A watch costs the kernel about a kilobyte, and Linux allows some 8,000 to a million a user; the
 /// directories beyond are looked at as often as all are.
@@ -26,6 +26,7 @@ const MAX_GONE: usize = 4096;
 /// Watches the directories that matter.
 pub(super) struct Watcher {
     wake: SyncSender<Wake>,
+    signals: Arc<Signals>,
     inner: Option<RecommendedWatcher>,
     watched: HashSet<PathBuf>,
     /// Identity of the root: it may be deleted and made anew, or mounted over, under the same name.
@@ -45,8 +46,8 @@ struct Shared {
 }
 
 impl Watcher {
-    pub(super) fn new(wake: SyncSender<Wake>) -> Self {
-        Self { wake, inner: None, watched: HashSet::new(), identity: None, shared: Arc::default() }
+    pub(super) fn new(wake: SyncSender<Wake>, signals: Arc<Signals>) -> Self {
+        Self { wake, signals, inner: None, watched: HashSet::new(), identity: None, shared: Arc::default() }
     }
 
     /// Sees to it that `root`, `directories` and the folder of `database` are watched, also after they were replaced. Says
@@ -87,10 +88,10 @@ impl Watcher {
     fn restart(&mut self) -> notify::Result<()> {
         self.watched.clear();
         self.inner = None;
-        let (wake, shared) = (self.wake.clone(), Arc::clone(&self.shared));
+        let (wake, signals, shared) = (self.wake.clone(), Arc::clone(&self.signals), Arc::clone(&self.shared));
         self.inner = Some(notify::recommended_watcher(move |event: notify::Result<Event>| {
             let matters = shared.lock().unwrap_or_else(PoisonError::into_inner).note(event);
-            if matters {
+            if matters && !signals.changed.swap(true, Relaxed) {
                 // Full: the keeper has wake-ups before it that it has not seen, and will look after this change.
                 let _ = wake.try_send(Wake::Changed);
             }

@@ -18,6 +18,7 @@ use std::{
     collections::HashSet,
     sync::{
         Arc,
+        atomic::Ordering::Relaxed,
         mpsc::{Receiver, RecvTimeoutError},
     },
     time::{Duration, Instant},
@@ -29,7 +30,7 @@ use yummy_api::event::{EventKind, Level};
 
 use self::{hold::Holds, slots::Slots};
 use super::{
-    Demand, Options, Served, Wake,
+    Demand, Options, Served, Signals, Wake,
     catalog::Catalog,
     found::{Found, Key},
     load,
@@ -53,6 +54,7 @@ pub(super) struct Inbox {
     pub(super) wakes: Receiver<Wake>,
     /// Requests that wait for a model to be loaded; each is accompanied by a wake-up.
     pub(super) demands: Receiver<Demand>,
+    pub(super) signals: Arc<Signals>,
 }
 
 pub(super) struct Keeper {
@@ -150,6 +152,11 @@ impl Keeper {
 
     /// Notes a wake-up; `false` to stop.
     fn heed(&mut self, wake: Wake, waiting: &mut Vec<oneshot::Sender<()>>) -> bool {
+        // What changes from here on is another change.
+        self.inbox.signals.changed.store(false, Relaxed);
+        if self.inbox.signals.stop.load(Relaxed) {
+            return false;
+        }
         match wake {
             Wake::Changed => self.last_change = Some(Instant::now()),
             Wake::Demanded => self.answer_demands(),
