@@ -9,6 +9,7 @@ mod database;
 mod deletion;
 mod demand;
 mod layouts;
+mod mlflow;
 mod policy;
 mod process;
 mod reload;
