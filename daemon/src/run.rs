@@ -15,11 +15,12 @@ use yummy_api::{
 
 use crate::{
     config::Config,
-    execute::Pool,
+    execute::Executor,
     profile::Profiler,
     registry::{self, Registry},
     serve::{
         self, App, CatalogView, admin,
+        bounds::Met,
         listen::{self, Listener},
     },
     telemetry::Telemetry,
@@ -71,8 +72,9 @@ impl Daemon {
         });
         let profiler = Profiler::spawn(Some(Arc::clone(&telemetry)), config.profile_hz)?;
         let (registry, keeper) = Registry::start(registry_options(config), Arc::clone(&telemetry))?;
-        let pool = Pool::start(config.compute_threads, config.limits.queue)?;
-        let app = Arc::new(App { registry, telemetry, pool, limits: config.limits.clone() });
+        let executor = Executor::start(config.executor, config.compute_threads, config.limits.queue)?;
+        let app = App { registry, telemetry, executor, limits: config.limits.clone(), met: Met::default() };
+        let app = Arc::new(app);
         app.telemetry.attach(CatalogView(Arc::clone(&app)));
         let (stop, shutdown) = watch::channel(false);
         let mut threads = vec![keeper, admin::start(&app, &profiler, admin_socket, shutdown.clone())?];

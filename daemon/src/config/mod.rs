@@ -14,7 +14,7 @@ use std::{
 
 use args::Settings;
 
-use crate::encode::NonFinite;
+use crate::{encode::NonFinite, execute};
 pub use limits::Limits;
 
 /// Where the daemon listens unless told otherwise.
@@ -113,6 +113,8 @@ pub struct Config {
     pub non_finite: NonFinite,
     /// Samples a second of the profile that always runs; `None` for none.
     pub profile_hz: Option<u32>,
+    /// Where predictions run.
+    pub executor: execute::Mode,
     /// Bounds of requests.
     pub limits: Limits,
 }
@@ -123,6 +125,7 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] names the first key that does not hold.
     pub fn from_settings(settings: Settings, cores: usize) -> Result<Self, ConfigError> {
+        let limits = Limits::from_settings(&settings);
         let mlruns = settings.mlruns.ok_or(ConfigError::NoMlruns)?;
         check_directory(&mlruns)?;
         let listen = settings.listen.filter(|list| !list.is_empty()).unwrap_or_else(|| vec![DEFAULT_LISTEN]);
@@ -134,7 +137,6 @@ impl Config {
                 reason: format!("{text:?} is neither ADDR:PORT nor off"),
             })?),
         };
-        let defaults = Limits::default();
         let threads = |key, given: Option<usize>, default| match given {
             None => Ok(default),
             Some(count @ 1..=limits::MAX_THREADS) => Ok(count),
@@ -161,14 +163,8 @@ impl Config {
                 NonFiniteWord::Null => NonFinite::Null,
             },
             profile_hz: settings.profile_hz,
-            limits: Limits {
-                body_bytes: settings.max_body_bytes.unwrap_or(defaults.body_bytes),
-                rows: settings.max_rows.unwrap_or(defaults.rows),
-                queue: settings.max_queue.unwrap_or(defaults.queue),
-                connections: settings.max_connections.unwrap_or(defaults.connections),
-                request_timeout: seconds("--request-timeout-seconds", settings.request_timeout_seconds, 60.0)?,
-                ..defaults
-            },
+            limits: limits?,
+            executor: settings.executor.unwrap_or_default(),
         })
     }
 }
