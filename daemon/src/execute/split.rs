@@ -48,13 +48,37 @@ pub fn score<M: SharedScorer + 'static>(
     frame: &mut Frame,
     out: &mut Vec<f64>,
 ) -> Result<(), ScoreError> {
-    let rows_of_chunk = ((CHUNK.as_nanos() as f64 / cost.ns_per_row.max(1.0)) as usize).max(MIN_CHUNK_ROWS);
-    let chunks = frame.rows().div_ceil(rows_of_chunk);
-    let helpers = pool.idle().min(chunks.saturating_sub(1));
+    let useful = frame.rows() / MIN_CHUNK_ROWS;
+    let helpers = pool.idle().min(useful.saturating_sub(1));
     if helpers == 0 || cost.of_rows(frame.rows()) < SPLIT_FROM {
         return model.scorer().score(method, frame, out);
     }
-    let batch = Arc::new(Batch::new(Arc::clone(model), method, mem::take(frame), rows_of_chunk));
+    in_chunks(pool, cost, model, method, frame, out, helpers)
+}
+
+/// The same, split whatever its size.
+#[doc(hidden)]
+pub fn in_chunks<M: SharedScorer + 'static>(
+    pool: &Pool,
+    cost: &Cost,
+    model: &Arc<M>,
+    method: Method,
+    frame: &mut Frame,
+    out: &mut Vec<f64>,
+    helpers: usize,
+) -> Result<(), ScoreError> {
+    // Two chunks a thread even where the batch is small.
+    let share = frame.rows().div_ceil(2 * (helpers + 1));
+    let affordable = (CHUNK.as_nanos() as f64 / cost.ns_per_row.max(1.0)) as usize;
+    let batch = Arc::new(Batch {
+        model: Arc::clone(model),
+        method,
+        rows_of_chunk: share.min(affordable).max(MIN_CHUNK_ROWS),
+        frame: mem::take(frame),
+        next: AtomicUsize::new(0),
+        done: Mutex::default(),
+        finished: Condvar::new(),
+    });
     for _ in 0..helpers {
         let batch = Arc::clone(&batch);
         if pool.submit(Box::new(move || batch.help())).is_err() {
@@ -81,11 +105,6 @@ struct Batch<M> {
 type Chunk = (usize, Option<Result<Vec<f64>, ScoreError>>);
 
 impl<M: SharedScorer> Batch<M> {
-    fn new(model: Arc<M>, method: Method, frame: Frame, rows_of_chunk: usize) -> Self {
-        let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-        Self { model, method, frame, rows_of_chunk, next, done, finished: Condvar::new() }
-    }
-
     fn chunks(&self) -> usize {
         self.frame.rows().div_ceil(self.rows_of_chunk)
     }
