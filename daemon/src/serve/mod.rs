@@ -3,6 +3,7 @@
 //! * `route`: which route a path is; scoring routes are found without a router.
 //! * `score`: one scoring request from body to answer.
 //! * `mlflow`: the answers of MLflow's scoring server that are no scores (ping, version, 404, 405, 307).
+//! * `exchange`: the request's id, and its line in the log.
 //! * [`fault`]: why a request is not scored.
 //! * [`catalog`]: `GET /models…`.
 //! * [`admin`]: what observers and operators call.
@@ -10,6 +11,7 @@
 
 pub mod admin;
 pub mod catalog;
+mod exchange;
 pub mod fault;
 pub mod listen;
 mod mlflow;
@@ -31,6 +33,7 @@ use crate::{
     registry::{Registry, Served},
     telemetry::{ModelRow, ModelSource, Telemetry},
 };
+use exchange::Exchange;
 use route::Route;
 
 /// What every request may need.
@@ -50,6 +53,13 @@ pub type Body = UnsyncBoxBody<Bytes, axum::Error>;
 
 /// Answers one request that came in through a listener whose other routes are `router`.
 pub async fn handle(app: &Arc<App>, router: &Router, request: Request<Incoming>) -> Response<Body> {
+    let exchange = Exchange::begin(&request);
+    let mut response = answer(app, router, request).await;
+    exchange.end(&mut response);
+    response
+}
+
+async fn answer(app: &Arc<App>, router: &Router, request: Request<Incoming>) -> Response<Body> {
     let (head, body) = request.into_parts();
     match route::of(&head.method, head.uri.path()) {
         Route::Score(target) => return whole(score::score(app, &target, &head.headers, body).await),

@@ -13,7 +13,7 @@ use hyper::body::{Body as _, Incoming};
 use yummy_api::routes::{HEADER_LOAD, HEADER_MODEL, HEADER_TIMING};
 use yummy_models::Frame;
 
-use super::{App, fault::Fault, route::Target};
+use super::{App, exchange::Failure, fault::Fault, route::Target};
 use crate::{
     decode::{self, ProtocolError},
     execute::INLINE_LIMIT,
@@ -235,7 +235,10 @@ fn accept(scored: Scored, asked: &Asked, begin: Instant, in_bytes: usize) -> (Re
 }
 
 fn refuse(fault: &Fault, asked: &Asked, begin: Instant, in_bytes: usize) -> (Response<Full<Bytes>>, Observation) {
-    let response = fault.response();
+    let mut response = fault.response();
+    if response.status().is_server_error() {
+        response.extensions_mut().insert(Failure(fault.to_string()));
+    }
     let seen = Observation {
         status: response.status().as_u16(),
         load: asked.load,
