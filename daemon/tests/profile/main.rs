@@ -113,6 +113,9 @@ async fn the_pprof_times_are_the_measured_on_cpu_time() {
     assert_eq!(profile.total(0), info["samples"].as_i64().expect("a number"));
     assert_eq!((profile.period, profile.string_table[0].as_str()), (20_000_000, ""));
     assert!((profile.duration_nanos as f64 / 1e9 - 1.0).abs() < 0.2);
+    assert_eq!((profile.period_type(), profile.default_type()), ("cpu/nanoseconds".to_owned(), "cpu"));
+    assert_eq!(profile.time_nanos as u64 / 1_000_000, info["at_unix_ms"].as_u64().expect("a time"));
+    assert_eq!(profile.mapping.iter().map(|mapping| mapping.id).collect::<Vec<_>>(), [1]);
 }
 
 #[tokio::test]

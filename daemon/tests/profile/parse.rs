@@ -59,6 +59,11 @@ impl Profile {
         self.sample_type.iter().map(|t| format!("{}/{}", self.text(t.kind), self.text(t.unit))).collect()
     }
 
+    pub(crate) fn period_type(&self) -> String {
+        let of = self.period_type.as_ref().expect("a period type");
+        format!("{}/{}", self.text(of.kind), self.text(of.unit))
+    }
+
     pub(crate) fn default_type(&self) -> &str {
         self.text(self.default_sample_type)
     }

@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     panic::catch_unwind,
     sync::{
-        Mutex, PoisonError,
+        Mutex, MutexGuard, PoisonError, TryLockError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
 };
@@ -113,14 +113,21 @@ pub(super) fn here() -> Option<&'static StackCounts> {
         return None;
     }
     // An allocator must not unwind, and this one must not be why a program ends.
-    let found = catch_unwind(|| STACKS.try_lock().ok().and_then(|mut stacks| Some(stacks.as_mut()?.here())));
-    let found = found.ok().flatten();
+    let found = catch_unwind(|| Some(try_lock()?.as_mut()?.here())).unwrap_or_default();
     if found.is_some() {
         countdown::next();
     } else {
         countdown::again();
     }
     found
+}
+
+fn try_lock() -> Option<MutexGuard<'static, Option<Stacks>>> {
+    match STACKS.try_lock() {
+        Ok(stacks) => Some(stacks),
+        Err(TryLockError::Poisoned(stacks)) => Some(stacks.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    }
 }
 
 /// All stacks with what they hold.
