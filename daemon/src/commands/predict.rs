@@ -6,6 +6,7 @@ use std::{
     io::{self, Read as _},
     path::Path,
     sync::Arc,
+    time::Instant,
 };
 
 use yummy_models::Frame;
@@ -53,7 +54,8 @@ pub fn predict(config: &Config, model: &str, input: &Path, out: &mut impl io::Wr
     let (registry, keeper) = Registry::start(options, Arc::clone(&telemetry))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(registry.rescan(None)).map_err(io::Error::other)?;
-    let served = runtime.block_on(registry.resolve(Some(Reference::parse(model))))?;
+    let served =
+        runtime.block_on(registry.resolve(Some(Reference::parse(model)), Instant::now() + registry::FIRST_USE))?;
     registry.stop();
     let loaded = &served.loaded;
     let mut frame = Frame::default();

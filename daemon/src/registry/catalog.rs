@@ -118,7 +118,9 @@ impl Catalog {
         let registered: Vec<&Named> =
             self.names.values().filter(|named| self.entries[named.entries[0]].info.version.is_some()).collect();
         let names = if registered.is_empty() { self.names.values().collect() } else { registered };
-        let could = |named: &&Named| named.newest.or_else(|| Some(named.entries[0]).filter(|&first| self.entries[first].asleep));
+        let could = |named: &&Named| {
+            named.newest.or_else(|| Some(named.entries[0]).filter(|&first| self.entries[first].asleep))
+        };
         let mut serving: Vec<usize> = names.iter().filter_map(could).collect();
         serving.sort_unstable();
         serving.dedup_by_key(|index| &self.entries[*index].info.name);
@@ -291,7 +293,10 @@ impl Named {
         let Some((catalog, before)) = before else { return };
         let stands_in = |index: usize| {
             let version = catalog.entries[index].info.version;
-            self.entries.iter().copied().find(|&now| entries[now].info.version == version && entries[now].served.is_some())
+            self.entries
+                .iter()
+                .copied()
+                .find(|&now| entries[now].info.version == version && entries[now].served.is_some())
         };
         for (alias, index) in &mut self.aliases {
             if entries[*index].served.is_none() {

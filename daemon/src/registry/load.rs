@@ -7,12 +7,13 @@ use std::{
 };
 
 use yummy_api::catalog::ModelState;
-use yummy_models::{LoadOptions, Model};
+use yummy_models::{LoadOptions, Model, Scorer};
 
 use super::self_test::{self, Examples};
 use crate::{
     decode::Plan,
     encode::{Encoder, NonFinite},
+    execute::{Cost, split::SharedScorer},
 };
 
 /// A model that passed its tests, and what was decided about it at load.
@@ -24,12 +25,18 @@ pub struct Loaded {
     pub plan: Plan,
     /// How predictions become a body.
     pub encoder: Encoder,
-    /// What predicting one row costs, nanoseconds: the least that was seen for the example.
-    pub ns_per_row: f64,
+    /// What predicting costs: the least that was seen for the example.
+    pub cost: Cost,
     /// A request body that it answers.
     pub example: Option<String>,
     /// How long all of this took.
     pub load_time: Duration,
+}
+
+impl SharedScorer for Loaded {
+    fn scorer(&self) -> &dyn Scorer {
+        self.model.scorer()
+    }
 }
 
 /// Loads the model in `dir` and lets it score its own examples.
@@ -51,8 +58,9 @@ fn load_and_test(dir: &Path, options: &LoadOptions, non_finite: NonFinite) -> Re
     let plan = Plan::new(&model);
     let encoder = Encoder::new(&model, non_finite);
     let examples = Examples::read(dir, model.mlmodel());
-    let mut loaded = Loaded { model, plan, encoder, ns_per_row: 0.0, example: None, load_time: Duration::ZERO };
-    loaded.ns_per_row = self_test::run(&loaded, &examples).map_err(|reason| (ModelState::Failed, reason))?;
+    let cost = Cost { ns_per_row: 0.0, bytes_per_row: 0.0 };
+    let mut loaded = Loaded { model, plan, encoder, cost, example: None, load_time: Duration::ZERO };
+    loaded.cost = self_test::run(&loaded, &examples).map_err(|reason| (ModelState::Failed, reason))?;
     loaded.example = examples.into_body();
     loaded.load_time = start.elapsed();
     Ok(loaded)

@@ -51,6 +51,7 @@ pub use reference::Reference;
 
 use crate::{
     encode::NonFinite,
+    execute::gate::Gate,
     telemetry::{Recorder, Telemetry},
 };
 
@@ -60,7 +61,7 @@ const MAX_WAKES: usize = 64;
 /// Requests that wait for a model to be loaded; past it they are told to come back.
 const MAX_DEMANDS: usize = 256;
 /// So long a request waits for its model to be loaded; the load goes on, and a later request finds it.
-const FIRST_USE: Duration = Duration::from_secs(30);
+pub(crate) const FIRST_USE: Duration = Duration::from_secs(30);
 
 /// One version, as requests see it.
 pub struct Served {
@@ -74,6 +75,8 @@ pub struct Served {
     pub loaded: Arc<Loaded>,
     /// Where its requests are counted.
     pub recorder: Arc<Recorder>,
+    /// How many of them are let in at once.
+    pub gate: Gate,
     /// When a request last came, in milliseconds of the registry's time; for those that may be unloaded.
     pub(super) used: Option<Arc<AtomicU64>>,
 }
@@ -190,11 +193,11 @@ impl Registry {
     }
 
     /// What a reference names; `None` for what `POST /invocations` stands for. A logged model that is not loaded is
-    /// loaded first, by the keeper's thread, and this waits for it: at most [`FIRST_USE`].
+    /// loaded first, by the keeper's thread, and this waits for it: until `due`, and at most [`FIRST_USE`].
     ///
     /// # Errors
     /// [`ResolveError`] when there is no such thing, it does not serve, or it was not loaded in time.
-    pub async fn resolve(&self, reference: Option<Reference<'_>>) -> Result<Arc<Served>, ResolveError> {
+    pub async fn resolve(&self, reference: Option<Reference<'_>>, due: Instant) -> Result<Arc<Served>, ResolveError> {
         // The guard of the catalog must not live across an await.
         let error = {
             let catalog = self.catalog();
@@ -207,12 +210,12 @@ impl Registry {
             }
         };
         match error {
-            ResolveError::Asleep { name } => self.load(name).await,
+            ResolveError::Asleep { name } => self.load(name, due).await,
             other => Err(other),
         }
     }
 
-    async fn load(&self, name: String) -> Result<Arc<Served>, ResolveError> {
+    async fn load(&self, name: String, due: Instant) -> Result<Arc<Served>, ResolveError> {
         let later = |reason: &str| ResolveError::NotReady {
             what: name.clone(),
             state: ModelState::Loading,
@@ -223,7 +226,7 @@ impl Registry {
         self.demands.try_send(Demand { name: name.clone(), done }).map_err(|_| full())?;
         // A full queue of wake-ups wakes the keeper as well, and each wake-up has it look at the demands.
         let _ = self.wake.try_send(Wake::Demanded);
-        match tokio::time::timeout(FIRST_USE, loaded).await {
+        match tokio::time::timeout(FIRST_USE.min(due.saturating_duration_since(Instant::now())), loaded).await {
             Ok(Ok(result)) => result.inspect(|served| self.note_use(served)),
             Ok(Err(_)) => Err(later("the daemon is stopping")),
             Err(_) => Err(later("it is still being loaded; try again in a second")),

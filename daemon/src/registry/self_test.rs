@@ -15,9 +15,12 @@ use yummy_models::{
 };
 
 use super::Loaded;
-use crate::decode::{
-    self, Request, Style,
-    python::{Value, json},
+use crate::{
+    decode::{
+        self, Request, Style,
+        python::{Value, json},
+    },
+    execute::Cost,
 };
 
 /// An example is printed, listed and scored at every load: larger ones are none.
@@ -26,6 +29,8 @@ const MAX_EXAMPLE_BYTES: u64 = 1 << 20;
 const WARM_UP: Duration = Duration::from_millis(2);
 /// A fast model stops earlier: this many rounds are enough for a minimum.
 const WARM_UP_ROUNDS: u32 = 64;
+/// What a cell takes in a body, for models without an example: a number of 8 digits, a comma and a space.
+const BYTES_PER_CELL: usize = 10;
 /// Recorded answers: a body as `/invocations` gives it. MLflow writes none; a pipeline may, as a file or as one of MLflow's
 /// extra files.
 const EXPECTED: [&str; 2] = ["expected_output.json", "extra_files/expected_output.json"];
@@ -88,8 +93,8 @@ fn request_of(text: &str, mlmodel: &MlModel) -> Option<String> {
     (!mlmodel.input_example_has_params).then(|| format!("{{\"{key}\": {text}}}"))
 }
 
-/// Tests a model, and gives what predicting a row costs, nanoseconds.
-pub(super) fn run(loaded: &Loaded, examples: &Examples) -> Result<f64, String> {
+/// Tests a model, and gives what predicting a row costs.
+pub(super) fn run(loaded: &Loaded, examples: &Examples) -> Result<Cost, String> {
     fits_signature(loaded)?;
     let mut cost = None;
     let mut answer = Vec::new();
@@ -98,7 +103,8 @@ pub(super) fn run(loaded: &Loaded, examples: &Examples) -> Result<f64, String> {
         let request = decode::decode(&loaded.plan, Some("application/json"), body.as_bytes(), &mut frame)
             .map_err(|error| format!("does not accept its own {name}: {error}"))?;
         let one = score(loaded, &request, &frame, &mut answer).map_err(|reason| format!("{name}: {reason}"))?;
-        cost = cost.or(Some(one));
+        let rows = frame.rows().max(1) as f64;
+        cost = cost.or(Some(Cost { ns_per_row: one / rows, bytes_per_row: body.len() as f64 / rows }));
         if let Some(expected) = &examples.expected {
             is_expected(&answer, expected).map_err(|reason| format!("{name}: {reason}"))?;
         }
@@ -110,15 +116,16 @@ pub(super) fn run(loaded: &Loaded, examples: &Examples) -> Result<f64, String> {
 }
 
 /// Without an example: one row of missing values.
-fn score_nothing(loaded: &Loaded) -> Result<f64, String> {
+fn score_nothing(loaded: &Loaded) -> Result<Cost, String> {
     let mut frame = Frame::default();
     frame.reset(loaded.model.scorer().features().len());
     frame.push_row();
     let request = Request { rows: 1, method: Method::Predict, style: Style::Wrapped, single: false };
-    score(loaded, &request, &frame, &mut Vec::new())
+    let ns_per_row = score(loaded, &request, &frame, &mut Vec::new())?;
+    Ok(Cost { ns_per_row, bytes_per_row: (frame.cols() * BYTES_PER_CELL) as f64 })
 }
 
-/// Scores again and again, and gives the least that a row took. `answer` is the body.
+/// Scores again and again, and gives the least nanoseconds that it took. `answer` is the body.
 fn score(loaded: &Loaded, request: &Request, frame: &Frame, answer: &mut Vec<u8>) -> Result<f64, String> {
     let mut values = Vec::new();
     let mut least = f64::INFINITY;
@@ -138,7 +145,7 @@ fn score(loaded: &Loaded, request: &Request, frame: &Frame, answer: &mut Vec<u8>
     }
     answer.clear();
     loaded.encoder.encode(request.answer(), &values, request.rows, answer);
-    Ok(least / frame.rows().max(1) as f64)
+    Ok(least)
 }
 
 /// Whether what the model answers has the shape that the signature promises.

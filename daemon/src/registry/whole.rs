@@ -126,6 +126,9 @@ pub(super) fn check(dir: &Path, print: &Fingerprint, still_since: Duration) -> R
     if !dir.join(yummy_models::mlmodel::FILE).is_file() {
         return Err("MLmodel is not there yet".into());
     }
+    if yummy_models::mlmodel::resolve(dir, yummy_models::mlmodel::FILE).is_err() {
+        return Err("MLmodel is a link out of the model's directory".into());
+    }
     let mlmodel = match MlModel::read(dir) {
         Ok(mlmodel) => mlmodel,
         // Either it is half-written or it is no MLmodel at all: the loader says which once it has been left alone.

@@ -47,7 +47,8 @@ fn is_complete(fixture: &Fixture) {
     assert_eq!(fixture.get("/models/iris-lgb/stages/Production").json()["stage"], "Production");
     // What is registered is not listed once more by its id.
     let models = fixture.get("/models").json()["models"].clone();
-    let ids: Vec<_> = models.as_array().unwrap().iter().map(|model| model["name"].as_str().unwrap().to_owned()).collect();
+    let ids: Vec<_> =
+        models.as_array().unwrap().iter().map(|model| model["name"].as_str().unwrap().to_owned()).collect();
     assert_eq!(ids.iter().filter(|name| *name == "iris-lgb").count(), 2, "{ids:?}");
     assert!(!ids.contains(&"m-02b5149e348b4a7790bc7145266ca90e".to_owned()), "{ids:?}");
 }
@@ -83,7 +84,9 @@ fn a_server_keeps_its_artifacts_in_another_directory() {
     let database = rusqlite::Connection::open(folder.path().join("mlflow.db")).unwrap();
     // What `mlflow server` writes: the proxied location in place of a path.
     let prefix = "/srv/research/mlflow/disk/sq3/mlruns/";
-    for (table, column) in [("logged_models", "artifact_location"), ("model_versions", "storage_location"), ("runs", "artifact_uri")] {
+    for (table, column) in
+        [("logged_models", "artifact_location"), ("model_versions", "storage_location"), ("runs", "artifact_uri")]
+    {
         let sql = format!("UPDATE {table} SET {column} = replace({column}, '{prefix}', 'mlflow-artifacts:/')");
         assert!(database.execute(&sql, []).unwrap() > 0);
     }
@@ -102,7 +105,9 @@ fn changes_are_served_live() {
     write("UPDATE registered_model_aliases SET version = 1 WHERE alias = 'champion'");
     let champion = "/models/iris-lgb/aliases/champion/invocations";
     until("the alias has moved", || served(&fixture, champion) == "iris-lgb/1");
-    write("UPDATE model_versions SET current_stage = 'Deleted_Internal', source = 'REDACTED-SOURCE-PATH' WHERE version = 2");
+    write(
+        "UPDATE model_versions SET current_stage = 'Deleted_Internal', source = 'REDACTED-SOURCE-PATH' WHERE version = 2",
+    );
     until("version 2 is gone", || served(&fixture, "/models/iris-lgb/invocations") == "iris-lgb/1");
     write("UPDATE logged_models SET lifecycle_stage = 'deleted' WHERE model_id = 'm-e481e2097cd84b40bf0ec2210643bba3'");
     let deleted = "/models/m-e481e2097cd84b40bf0ec2210643bba3/invocations";

@@ -27,8 +27,11 @@ fn with(policy: &str) -> Fixture {
 fn serving(fixture: &Fixture) -> Vec<u64> {
     let models = fixture.get("/models/wine").json()["models"].clone();
     let models = models.as_array().unwrap();
-    let ready: Vec<u64> =
-        models.iter().filter(|model| model["state"] == "ready").map(|model| model["version"].as_u64().unwrap()).collect();
+    let ready: Vec<u64> = models
+        .iter()
+        .filter(|model| model["state"] == "ready")
+        .map(|model| model["version"].as_u64().unwrap())
+        .collect();
     for version in 1..=5 {
         let answer = fixture.post(&format!("/models/wine/versions/{version}/invocations"), BODY);
         if ready.contains(&version) {

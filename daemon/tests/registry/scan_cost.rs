@@ -43,7 +43,10 @@ fn a_look_at_many_runs_is_cheap() {
     std::thread::sleep(Duration::from_secs(3));
     let begin = Instant::now();
     let daemon = Process::start(&store.root, &["--rescan-seconds", "3600"]);
-    println!("{runs} runs, {MODELS} logged models: started and loaded in {:.0} ms", begin.elapsed().as_secs_f64() * 1e3);
+    println!(
+        "{runs} runs, {MODELS} logged models: started and loaded in {:.0} ms",
+        begin.elapsed().as_secs_f64() * 1e3
+    );
     let look = || assert_eq!(daemon.client().call("POST", "/rescan", &[], b"").status, 200);
     let begin = Instant::now();
     look();
@@ -60,7 +63,8 @@ fn a_look_at_many_runs_is_cheap() {
     let each = (daemon.cpu_seconds() - before) * 1e3 / f64::from(LOOKS);
     println!("a change, looked at 1 to 2 times: {each:.1} ms of CPU");
     let mut client = daemon.client();
-    let answer = client.call("POST", "/models/wine/invocations", &[("content-type", "application/json")], BODY.as_bytes());
+    let answer =
+        client.call("POST", "/models/wine/invocations", &[("content-type", "application/json")], BODY.as_bytes());
     assert_eq!(answer.text(), "{\"predictions\": [1.0]}");
 
     // A new version is found in the crowd.
@@ -69,7 +73,8 @@ fn a_look_at_many_runs_is_cheap() {
     let written = Instant::now();
     crate::common::until("the new version answers", || {
         let json = [("content-type", "application/json")];
-        client.call("POST", "/models/wine/invocations", &json, BODY.as_bytes()).header("x-yummy-model") == Some("wine/2")
+        client.call("POST", "/models/wine/invocations", &json, BODY.as_bytes()).header("x-yummy-model")
+            == Some("wine/2")
     });
     println!("a new version answers {:.0} ms after the last write", written.elapsed().as_secs_f64() * 1e3);
 }

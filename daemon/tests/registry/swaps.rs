@@ -106,7 +106,8 @@ fn versions_and_aliases_change_under_load() {
     let seen = Seen::default();
     let (mut delays, before, after) = std::thread::scope(|scope| {
         for number in 0..CONNECTIONS {
-            let path = ["/models/steady/invocations", "/models/steady/aliases/champion/invocations"][number as usize % 2];
+            let path =
+                ["/models/steady/invocations", "/models/steady/aliases/champion/invocations"][number as usize % 2];
             let (daemon, seen) = (&daemon, &seen);
             scope.spawn(move || score(daemon, path, seen));
         }

@@ -15,8 +15,7 @@ use crate::registry::{
 /// MLflow still writes, while the file store is what it was before a migration.
 pub(super) fn add(rows: &Rows, root: &Path, scan: &mut Scan, by_id: &mut ById) {
     drop_deleted_runs(rows, scan);
-    let mut logged: BTreeMap<String, Found> =
-        scan.logged.drain(..).map(|found| (found.name.clone(), found)).collect();
+    let mut logged: BTreeMap<String, Found> = scan.logged.drain(..).map(|found| (found.name.clone(), found)).collect();
     for row in &rows.logged {
         let found = logged.remove(&row.id);
         if row.deleted || rows.deleted_experiments.contains(&row.experiment) {

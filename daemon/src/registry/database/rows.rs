@@ -138,12 +138,7 @@ fn deleted(database: &Connection, table: &str, id: &str) -> rusqlite::Result<Has
 }
 
 /// Calls `see` for each row of a table; columns that it does not have are null.
-fn each(
-    database: &Connection,
-    table: &str,
-    columns: &[&str],
-    mut see: impl FnMut(&Row<'_>),
-) -> rusqlite::Result<()> {
+fn each(database: &Connection, table: &str, columns: &[&str], mut see: impl FnMut(&Row<'_>)) -> rusqlite::Result<()> {
     let known = columns_of(database, table)?;
     if known.is_empty() {
         return Ok(());

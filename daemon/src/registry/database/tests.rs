@@ -237,7 +237,11 @@ fn a_database_that_is_named_and_not_there_is_waited_for() {
     assert_eq!(look().problems, Vec::<String>::new(), "an empty file is a database without tables");
     Connection::open(&path).unwrap().execute_batch(TABLES).unwrap();
     assert_eq!(look().registered.len(), 1);
-    fs::write(&path, "no database at all, but long enough to have a header of a hundred bytes: it goes on and on and on and on.").unwrap();
+    fs::write(
+        &path,
+        "no database at all, but long enough to have a header of a hundred bytes: it goes on and on and on and on.",
+    )
+    .unwrap();
     let scan = look();
     assert!(scan.problems[0].contains("not a database"), "{:?}", scan.problems);
     assert_eq!(scan.registered.len(), 1, "what it named goes on");

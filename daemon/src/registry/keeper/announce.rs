@@ -8,9 +8,7 @@ use yummy_api::{
 };
 
 use super::Keeper;
-use crate::registry::{
-    catalog::{Catalog, label},
-};
+use crate::registry::catalog::{Catalog, label};
 
 impl Keeper {
     /// Says what a swap changes.

@@ -25,9 +25,9 @@ pub(super) struct Holds {
 }
 
 impl Holds {
-    /// Whether something is held that time will let go.
-    pub(super) fn is_waiting(&self) -> bool {
-        !self.since.is_empty()
+    /// Whether something is held that time will change: after `grace` it is let go, or goes on as it is.
+    pub(super) fn is_waiting(&self, grace: Duration) -> bool {
+        self.since.values().any(|since| since.elapsed() <= grace + 2 * QUIETLY)
     }
 
     /// Adds to `scan` what is held: of `before`, the last look's finds, those that `serves` says are served.
@@ -49,16 +49,20 @@ impl Holds {
         let mut since = HashMap::new();
         for old in before {
             let key = old.key();
-            let now = places.get(&key).map(|&(registered, place)| {
-                if registered { &mut scan.registered[place] } else { &mut scan.logged[place] }
-            });
+            let now =
+                places.get(&key).map(
+                    |&(registered, place)| {
+                        if registered { &mut scan.registered[place] } else { &mut scan.logged[place] }
+                    },
+                );
             if !serves(&key) || scan.deleted.contains(&key) {
                 continue;
             }
             let held_since = self.since.get(&key).copied().unwrap_or_else(Instant::now);
             match now {
                 Some(now) => {
-                    let kept = old.aliases.iter().filter(|alias| unclear.contains(&(old.name.clone(), (*alias).clone())));
+                    let kept =
+                        old.aliases.iter().filter(|alias| unclear.contains(&(old.name.clone(), (*alias).clone())));
                     now.aliases.extend(kept.cloned());
                     if let Err((_, reason)) = &now.artifact {
                         since.insert(key, held_since);

@@ -197,7 +197,7 @@ impl Keeper {
             || unfinished
             || !self.draining.is_empty()
             || !self.drained.is_empty()
-            || self.holds.is_waiting()
+            || self.holds.is_waiting(self.options.grace)
             || self.slots.is_restless(RESTLESS);
         if soon { LOOK_AGAIN.min(self.options.rescan) } else { self.options.rescan }
     }
@@ -245,6 +245,9 @@ impl Keeper {
         }
         for place in self.places() {
             while let Some(dir) = self.due(place) {
+                if self.inbox.signals.stop.load(Relaxed) {
+                    return;
+                }
                 self.load(&dir);
                 self.choose_again(place);
                 if self.swapped.elapsed() > PUBLISH && !self.leaves_gap() {
@@ -275,7 +278,12 @@ impl Keeper {
     }
 
     /// Sees to it that changes in these directories wake the keeper; says whether watches were added.
-    fn watch(&mut self, watcher: &mut Watcher, directories: &[std::path::PathBuf], database: Option<&std::path::Path>) -> bool {
+    fn watch(
+        &mut self,
+        watcher: &mut Watcher,
+        directories: &[std::path::PathBuf],
+        database: Option<&std::path::Path>,
+    ) -> bool {
         let (added, reason) = watcher.ensure(&self.options.root, directories, database);
         if reason != self.unwatched {
             if let Some(reason) = &reason {

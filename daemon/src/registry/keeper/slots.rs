@@ -212,8 +212,12 @@ impl Slots {
 
     /// Gives up what is loaded in every directory but these.
     pub(super) fn unload_but(&mut self, keep: impl Fn(&Path) -> bool) {
-        let others: Vec<PathBuf> =
-            self.slots.iter().filter(|(dir, slot)| slot.loaded.is_some() && !keep(dir)).map(|(dir, _)| dir.clone()).collect();
+        let others: Vec<PathBuf> = self
+            .slots
+            .iter()
+            .filter(|(dir, slot)| slot.loaded.is_some() && !keep(dir))
+            .map(|(dir, _)| dir.clone())
+            .collect();
         for dir in others {
             self.unload(&dir);
         }

@@ -10,18 +10,22 @@ use http::HeaderValue;
 use yummy_api::catalog::{ModelInfo, ModelState};
 
 use super::Keeper;
-use crate::registry::{
-    Loaded, Served,
-    catalog::{Catalog, Entry},
-    found::Found,
-    info,
+use crate::{
+    execute::gate::Gate,
+    registry::{
+        Loaded, Served,
+        catalog::{Catalog, Entry},
+        found::Found,
+        info,
+    },
 };
 
 impl Keeper {
     /// Publishes what is to be served now, if that is anything new.
     pub(super) fn swap(&mut self) {
         // What waits for time to pass (files that settle) changes without a change.
-        if !self.slots.changed && !self.slots.is_restless(super::RESTLESS) && !self.holds.is_waiting() {
+        if !self.slots.changed && !self.slots.is_restless(super::RESTLESS) && !self.holds.is_waiting(self.options.grace)
+        {
             return;
         }
         self.slots.changed = false;
@@ -97,6 +101,7 @@ impl Keeper {
             label: label.unwrap_or_else(|_| HeaderValue::from_static("unprintable")),
             loaded: Arc::clone(loaded),
             recorder: self.telemetry.recorder(&found.name, found.version),
+            gate: Gate::default(),
             used: found.version.is_none().then(|| Arc::clone(used)),
         }
     }

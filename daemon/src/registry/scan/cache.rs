@@ -21,6 +21,19 @@ use super::locate::is_within;
 const RACY: Duration = Duration::from_secs(2);
 /// `meta.yaml` files have a few hundred bytes, a description may have some more.
 const MAX_META_BYTES: u64 = 1 << 20;
+/// What is asked of them; the rest is not kept.
+const KEYS: [&str; 10] = [
+    "current_stage",
+    "lifecycle_stage",
+    "model_id",
+    "name",
+    "run_id",
+    "source",
+    "source_run_id",
+    "status",
+    "storage_location",
+    "version",
+];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Stamp {
@@ -32,11 +45,7 @@ struct Stamp {
 
 impl Stamp {
     fn of(metadata: &fs::Metadata) -> Self {
-        Self {
-            inode: metadata.ino(),
-            size: metadata.size(),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-        }
+        Self { inode: metadata.ino(), size: metadata.size(), changed: (metadata.ctime(), metadata.ctime_nsec()) }
     }
 
     /// Whether a later change is sure to bear another time.
@@ -136,7 +145,9 @@ fn list(root: &Path, dir: &Path) -> io::Result<(Vec<PathBuf>, bool)> {
 fn read_meta(path: &Path) -> Result<Arc<Node>, String> {
     let bytes = mlmodel::read_bounded(path, MAX_META_BYTES).map_err(|error| error.to_string())?;
     let text = String::from_utf8(bytes).map_err(|_| format!("{} is not UTF-8", name(path)))?;
-    Node::parse(&text).map(Arc::new).map_err(|reason| format!("{} cannot be read: {reason}", name(path)))
+    let node = Node::parse(&text).map_err(|reason| format!("{} cannot be read: {reason}", name(path)))?;
+    let kept = node.entries().iter().filter(|(key, _)| KEYS.contains(&key.as_str())).cloned();
+    Ok(Arc::new(Node::Map(kept.collect())))
 }
 
 fn name(path: &Path) -> std::borrow::Cow<'_, str> {

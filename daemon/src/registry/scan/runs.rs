@@ -29,8 +29,7 @@ impl Look<'_> {
             let deleted = self.is_deleted(run);
             for (path, dir) in models {
                 let name = if path.is_empty() { format!("runs:/{id}") } else { format!("runs:/{id}/{path}") };
-                let found =
-                    Found { run_id: Some(id.clone()), path: Some(path), ..Found::logged(name, dir) };
+                let found = Found { run_id: Some(id.clone()), path: Some(path), ..Found::logged(name, dir) };
                 if deleted {
                     self.scan.deleted.insert(found.key());
                 } else {
