@@ -7,7 +7,7 @@
 //! * [`fault`]: why a request is not scored.
 //! * [`catalog`]: `GET /models…`.
 //! * [`admin`]: what observers and operators call.
-//! * [`listen`]: listening, connections and threads; `socket`: how one is read and written.
+//! * [`listen`]: listening, connections and threads; [`socket`]: how one is read and written.
 
 pub mod admin;
 mod body;
@@ -18,7 +18,7 @@ pub mod listen;
 mod mlflow;
 mod route;
 mod score;
-mod socket;
+pub mod socket;
 
 use std::{
     pin::Pin,

@@ -18,10 +18,12 @@ use tokio::net::TcpStream;
 const COPIED: usize = 1024;
 
 /// A TCP stream.
-pub(super) struct Socket(TokioIo<TcpStream>);
+pub struct Socket(TokioIo<TcpStream>);
 
 impl Socket {
-    pub(super) fn new(stream: TcpStream) -> Self {
+    /// The stream, written to in whole answers.
+    #[must_use]
+    pub fn new(stream: TcpStream) -> Self {
         Self(TokioIo::new(stream))
     }
 
