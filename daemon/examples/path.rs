@@ -32,7 +32,7 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, Type};
 use tokio::runtime::{Builder, Runtime};
 use tower::ServiceExt as _;
 use yummyd::{
@@ -130,7 +130,7 @@ fn start_daemon(mlruns: PathBuf, threads: usize) -> Daemon {
 
 fn listen(address: SocketAddr, reuse_port: bool) -> TcpListener {
     assert!(address.ip().is_loopback(), "loopback only");
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
+    let socket = socket2::Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
     socket.set_reuse_address(true).unwrap();
     socket.set_reuse_port(reuse_port).unwrap();
     socket.set_nonblocking(true).unwrap();
