@@ -16,7 +16,7 @@ use yummy_api::{
 use crate::{
     config::Config,
     execute::Executor,
-    profile::Profiler,
+    profile::{Profiler, heap},
     registry::{self, Registry},
     serve::{
         self, App, CatalogView, admin,
@@ -52,6 +52,8 @@ impl Daemon {
     /// # Errors
     /// [`RunError`] is one line that says what to do.
     pub fn start(config: &Config) -> Result<Self, RunError> {
+        // Before the models are loaded: what is in use is what was sampled when it was allocated.
+        heap::start(config.heap_sample_bytes);
         let sockets = config
             .listen
             .iter()

@@ -120,6 +120,9 @@ pub struct Settings {
     /// Profile all the time, this many samples a second, so that a spike can be looked at afterwards [default: off]
     #[arg(long, env = "YUMMY_PROFILE_HZ", value_name = "HZ", help_heading = "Work")]
     pub profile_hz: Option<u32>,
+    /// One allocation each so many bytes is kept in mind for the heap profile; 0 for none [default: 524288]
+    #[arg(long, env = "YUMMY_HEAP_SAMPLE_BYTES", value_name = "N", help_heading = "Work")]
+    pub heap_sample_bytes: Option<usize>,
     /// error, warn, info, debug, trace, or a tracing filter [default: info]
     #[arg(long, env = "YUMMY_LOG", value_name = "LEVEL", help_heading = "Log")]
     pub log: Option<String>,
@@ -147,6 +150,7 @@ impl Settings {
             engine: self.engine.or(file.engine),
             non_finite: self.non_finite.or(file.non_finite),
             profile_hz: self.profile_hz.or(file.profile_hz),
+            heap_sample_bytes: self.heap_sample_bytes.or(file.heap_sample_bytes),
             rescan_seconds: self.rescan_seconds.or(file.rescan_seconds),
             debounce_seconds: self.debounce_seconds.or(file.debounce_seconds),
             listen: self.listen.or(file.listen),

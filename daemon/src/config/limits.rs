@@ -8,6 +8,9 @@ use super::{ConfigError, args::Settings, seconds};
 pub const MAX_THREADS: usize = 1024;
 /// Times that a user gives are at most a day.
 pub const MAX_SECONDS: Duration = Duration::from_secs(24 * 60 * 60);
+/// Bytes between two samples of the heap: below, finding out where they were made costs more than a tenth of the
+/// allocating; above, a daemon would have no sample.
+pub const HEAP_SAMPLE_BYTES: std::ops::RangeInclusive<usize> = (16 << 10)..=(1 << 30);
 
 /// Bounds of requests and of connections.
 #[derive(Clone, Debug, PartialEq)]

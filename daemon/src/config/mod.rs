@@ -113,6 +113,8 @@ pub struct Config {
     pub non_finite: NonFinite,
     /// Samples a second of the profile that always runs; `None` for none.
     pub profile_hz: Option<u32>,
+    /// Bytes between two samples of the heap; 0 for none.
+    pub heap_sample_bytes: usize,
     /// Where predictions run.
     pub executor: execute::Mode,
     /// Bounds of requests.
@@ -163,8 +165,9 @@ impl Config {
                 NonFiniteWord::Null => NonFinite::Null,
             },
             profile_hz: settings.profile_hz,
-            limits: limits?,
+            heap_sample_bytes: heap_sample_bytes(settings.heap_sample_bytes)?,
             executor: settings.executor.unwrap_or_default(),
+            limits: limits?,
         })
     }
 }
@@ -187,6 +190,22 @@ fn seconds(key: &'static str, given: Option<f64>, default: f64) -> Result<Durati
             reason: format!("{value} is not between 0 and {} seconds", limits::MAX_SECONDS.as_secs()),
         }
     })
+}
+
+fn heap_sample_bytes(given: Option<usize>) -> Result<usize, ConfigError> {
+    match given {
+        None => Ok(crate::profile::heap::DEFAULT_INTERVAL),
+        Some(0) => Ok(0),
+        Some(bytes) if limits::HEAP_SAMPLE_BYTES.contains(&bytes) => Ok(bytes),
+        Some(bytes) => Err(ConfigError::Value {
+            key: "--heap-sample-bytes",
+            reason: format!(
+                "{bytes} is neither 0 nor between {} and {}",
+                limits::HEAP_SAMPLE_BYTES.start(),
+                limits::HEAP_SAMPLE_BYTES.end()
+            ),
+        }),
+    }
 }
 
 /// Reads `lightgbm=reference,catboost=native`.
@@ -245,6 +264,8 @@ mod tests {
         assert!(refuse(Settings { drain_seconds: Some(-1.0), ..settings(dir.path()) }).starts_with("--drain-seconds"));
         assert!(refuse(Settings { admin_listen: Some("x".into()), ..settings(dir.path()) }).starts_with("--admin-l"));
         assert!(refuse(Settings { engine: Some(vec!["x".into()]), ..settings(dir.path()) }).starts_with("--engine"));
+        let small = Settings { heap_sample_bytes: Some(1), ..settings(dir.path()) };
+        assert!(refuse(small).starts_with("--heap-sample-bytes: 1 is neither 0 nor between 16384 and "));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! * `score`: one scoring request from body to answer; `body` reads it within its bounds.
 //! * [`bounds`]: what every bound is set to and how often it was met.
 //! * `mlflow`: the answers of MLflow's scoring server that are no scores (ping, version, 404, 405, 307).
+//! * `exchange`: the request's id, and its line in the log.
 //! * [`fault`]: why a request is not scored.
 //! * [`catalog`]: `GET /models…`.
 //! * [`admin`]: what observers and operators call.
@@ -13,6 +14,7 @@ pub mod admin;
 mod body;
 pub mod bounds;
 pub mod catalog;
+mod exchange;
 pub mod fault;
 pub mod listen;
 mod mlflow;
@@ -40,6 +42,7 @@ use crate::{
     telemetry::{ModelRow, ModelSource, Telemetry},
 };
 use bounds::Met;
+use exchange::Exchange;
 use route::Route;
 
 /// What every request may need.
@@ -58,6 +61,13 @@ pub struct App {
 
 /// Answers one request that came in through a listener whose other routes are `router`.
 pub async fn handle(app: &Arc<App>, router: &Router, request: Request<Incoming>) -> Response<Body> {
+    let exchange = Exchange::begin(&request);
+    let mut response = answer(app, router, request).await;
+    exchange.end(&mut response);
+    response
+}
+
+async fn answer(app: &Arc<App>, router: &Router, request: Request<Incoming>) -> Response<Body> {
     let (head, body) = request.into_parts();
     match route::of(&head.method, head.uri.path()) {
         Route::Score(target) => return whole(score::score(app, &target, &head.headers, body).await),

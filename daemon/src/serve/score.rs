@@ -14,7 +14,7 @@ use hyper::body::{Body as _, Incoming};
 use yummy_api::routes::{HEADER_LOAD, HEADER_MODEL, HEADER_TIMEOUT, HEADER_TIMING};
 use yummy_models::Frame;
 
-use super::{App, body, bounds::Bound, fault::Fault, route::Target};
+use super::{App, body, bounds::Bound, exchange::Failure, fault::Fault, route::Target};
 use crate::{
     decode::{self, ProtocolError, Request},
     execute::{ExecuteError, Pool, split},
@@ -310,7 +310,10 @@ fn refuse(app: &App, fault: &Fault, asked: &Asked<'_>, in_bytes: usize) -> (Resp
     if let Some(bound) = fault.bound() {
         app.met.count(bound);
     }
-    let response = fault.response();
+    let mut response = fault.response();
+    if response.status().is_server_error() {
+        response.extensions_mut().insert(Failure(fault.to_string()));
+    }
     let seen = Observation {
         status: response.status().as_u16(),
         load: asked.load,

@@ -59,6 +59,7 @@ pub(crate) fn frame(at_unix_ms: u64, load_rps: f64) -> StatsFrame {
                 } else {
                     Windows::default()
                 },
+                windows_left_out: false,
             }
         })
         .collect();
@@ -87,6 +88,7 @@ pub(crate) fn frame(at_unix_ms: u64, load_rps: f64) -> StatsFrame {
         bounds: Vec::new(),
         total,
         models,
+        models_left_out: 0,
         events: events(at_unix_ms),
     }
 }
