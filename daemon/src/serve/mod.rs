@@ -8,7 +8,7 @@
 //! * [`fault`]: why a request is not scored.
 //! * [`catalog`]: `GET /models…`.
 //! * [`admin`]: what observers and operators call.
-//! * [`listen`]: sockets, connections and threads.
+//! * [`listen`]: listening, connections and threads; [`socket`]: how one is read and written.
 
 pub mod admin;
 mod body;
@@ -20,6 +20,7 @@ pub mod listen;
 mod mlflow;
 mod route;
 mod score;
+pub mod socket;
 
 use std::{
     pin::Pin,

@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Response, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, header};
 use http_body_util::Full;
 use hyper::body::{Body as _, Incoming};
 use yummy_api::routes::{HEADER_LOAD, HEADER_MODEL, HEADER_TIMEOUT, HEADER_TIMING};
@@ -24,6 +24,8 @@ use crate::{
 
 /// Scratch space that grew past this for one large request is given back after it.
 const MAX_KEPT_CELLS: usize = 1 << 16;
+/// Made once: a name that is text would be checked and hashed again for every answer.
+const MODEL: HeaderName = HeaderName::from_static(HEADER_MODEL);
 /// Bytes of an answer beside its numbers: `{"predictions": [[…]]}`.
 const ANSWER_FRAME_BYTES: usize = 32;
 
@@ -32,24 +34,64 @@ struct Scored {
     body: Bytes,
     rows: usize,
     stages: StageTimes,
+    /// When the answer was ready.
+    done: Instant,
 }
 
 /// What is known of a request before its body is read.
 struct Asked<'a> {
-    headers: &'a HeaderMap,
     begin: Instant,
+    /// When the answer is due.
     deadline: Instant,
+    content_type: Option<&'a HeaderValue>,
+    /// Whether it said itself how long it may take.
+    has_timeout: bool,
+    timing: bool,
+    load: bool,
 }
 
-impl Asked<'_> {
-    /// A header that is no text is no content type that is known either.
-    fn content_type(&self) -> Option<&str> {
-        self.headers.get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or("\u{fffd}"))
+impl<'a> Asked<'a> {
+    /// Reads all headers once: there are few, and most are none of ours.
+    fn of(app: &App, headers: &'a HeaderMap) -> Result<Self, (Self, Fault)> {
+        let begin = Instant::now();
+        let deadline = begin + app.limits.request_timeout;
+        let mut asked = Self { begin, deadline, content_type: None, has_timeout: false, timing: false, load: false };
+        let mut timeout = Ok(None);
+        for (name, value) in headers {
+            match name.as_str() {
+                // The first of several, as MLflow's server takes it.
+                "content-type" => asked.content_type = asked.content_type.or(Some(value)),
+                HEADER_TIMEOUT => timeout = time(value).map(Some),
+                HEADER_TIMING => asked.timing = true,
+                HEADER_LOAD => asked.load = true,
+                _ => {}
+            }
+        }
+        match timeout {
+            Err(fault) => return Err((asked, fault)),
+            Ok(None) => {}
+            Ok(Some(time)) => {
+                let longest = app.limits.max_request_timeout;
+                if time > longest {
+                    app.met.count(Bound::MaxRequestTimeout);
+                }
+                asked.deadline = begin + time.min(longest);
+                asked.has_timeout = true;
+            }
+        }
+        Ok(asked)
     }
 
-    fn has(&self, header: &'static str) -> bool {
-        self.headers.contains_key(header)
+    /// A header that is no text is no content type that is known either.
+    fn content_type(&self) -> Option<&str> {
+        self.content_type.map(|value| value.to_str().unwrap_or("\u{fffd}"))
     }
+}
+
+/// Reads `x-request-timeout-ms`.
+fn time(value: &HeaderValue) -> Result<Duration, Fault> {
+    let milliseconds = value.to_str().ok().and_then(|text| text.trim().parse().ok());
+    milliseconds.map(Duration::from_millis).ok_or(Fault::BadTimeout)
 }
 
 /// Answers one scoring request.
@@ -59,20 +101,14 @@ pub(super) async fn score(
     headers: &HeaderMap,
     body: Incoming,
 ) -> Response<Full<Bytes>> {
-    let begin = Instant::now();
-    let deadline = deadline(app, headers, begin);
-    let asked = Asked { headers, begin, deadline: *deadline.as_ref().unwrap_or(&begin) };
+    let asked = match Asked::of(app, headers) {
+        Ok(asked) => asked,
+        Err((asked, fault)) => return unrouted(app, &asked, body, &fault).await,
+    };
     let resolved = app.registry.resolve(target.reference(), asked.deadline).await;
-    let served = match deadline.and(resolved.map_err(Fault::from)) {
+    let served = match resolved {
         Ok(served) => served,
-        Err(fault) => {
-            let unrouted = app.telemetry.unrouted();
-            let in_flight = unrouted.start();
-            body::discard(app, body, &fault).await;
-            let (response, seen) = refuse(app, &fault, &asked, 0);
-            in_flight.finish(&seen);
-            return response;
-        }
+        Err(error) => return unrouted(app, &asked, body, &error.into()).await,
     };
     let in_flight = served.recorder.start();
     let mut in_bytes = 0;
@@ -80,24 +116,22 @@ pub(super) async fn score(
     let (mut response, seen) = match result {
         Ok(scored) => accept(scored, &asked, in_bytes),
         // MLflow's own words are for MLflow's own limit.
-        Err(Fault::Timeout) if asked.has(HEADER_TIMEOUT) => refuse(app, &Fault::DeadlinePassed, &asked, in_bytes),
+        Err(Fault::Timeout) if asked.has_timeout => refuse(app, &Fault::DeadlinePassed, &asked, in_bytes),
         Err(fault) => refuse(app, &fault, &asked, in_bytes),
     };
-    response.headers_mut().insert(HEADER_MODEL, served.label.clone());
+    response.headers_mut().insert(MODEL, served.label.clone());
     in_flight.finish(&seen);
     response
 }
 
-/// When the answer is due.
-fn deadline(app: &App, headers: &HeaderMap, begin: Instant) -> Result<Instant, Fault> {
-    let limits = &app.limits;
-    let Some(asked) = headers.get(HEADER_TIMEOUT) else { return Ok(begin + limits.request_timeout) };
-    let asked = asked.to_str().ok().and_then(|text| text.trim().parse().ok()).ok_or(Fault::BadTimeout)?;
-    let asked = Duration::from_millis(asked);
-    if asked > limits.max_request_timeout {
-        app.met.count(Bound::MaxRequestTimeout);
-    }
-    Ok(begin + asked.min(limits.max_request_timeout))
+/// Answers a request that reached no model.
+async fn unrouted(app: &App, asked: &Asked<'_>, body: Incoming, fault: &Fault) -> Response<Full<Bytes>> {
+    let recorder = app.telemetry.unrouted();
+    let in_flight = recorder.start();
+    body::discard(app, body, fault).await;
+    let (response, seen) = refuse(app, fault, asked, 0);
+    in_flight.finish(&seen);
+    response
 }
 
 /// Reads the body and answers it, unless too many requests of this model are under way.
@@ -128,7 +162,7 @@ async fn answer(app: &App, served: &Arc<Served>, body: Bytes, asked: &Asked<'_>)
         let job = move || {
             with_scratch(|scratch| {
                 let decoded = scratch.decode(&app_loaded, content_type.as_deref(), &body, max_rows)?;
-                scratch.predict(&app_loaded, decoded, deadline, pool.as_ref())
+                scratch.predict(&app_loaded, decoded.done, &decoded, deadline, pool.as_ref())
             })
         };
         return elsewhere(executor.run(deadline, job).await);
@@ -138,7 +172,7 @@ async fn answer(app: &App, served: &Arc<Served>, body: Bytes, asked: &Asked<'_>)
         if executor.is_too_much_inline(&loaded.cost, decoded.request.rows) {
             return Ok(Err((mem::take(&mut scratch.frame), decoded)));
         }
-        scratch.predict(loaded, decoded, deadline, None).map(Ok)
+        scratch.predict(loaded, decoded.done, &decoded, deadline, None).map(Ok)
     })?;
     // The body was shorter than its rows are work.
     let (frame, decoded) = match quick {
@@ -149,7 +183,7 @@ async fn answer(app: &App, served: &Arc<Served>, body: Bytes, asked: &Asked<'_>)
     let job = move || {
         with_scratch(|scratch| {
             scratch.frame = frame;
-            scratch.predict(&loaded, decoded, deadline, pool.as_ref())
+            scratch.predict(&loaded, Instant::now(), &decoded, deadline, pool.as_ref())
         })
     };
     elsewhere(executor.run(deadline, job).await)
@@ -159,6 +193,8 @@ fn elsewhere(result: Result<(Result<Scored, Fault>, Duration), ExecuteError>) ->
     let (scored, waited) = result?;
     let mut scored = scored?;
     scored.stages.queue = waited;
+    // The way back to this thread belongs to it.
+    scored.done = Instant::now();
     Ok(scored)
 }
 
@@ -166,6 +202,7 @@ fn elsewhere(result: Result<(Result<Scored, Fault>, Duration), ExecuteError>) ->
 struct Decoded {
     request: Request,
     time: Duration,
+    done: Instant,
 }
 
 #[derive(Default)]
@@ -203,22 +240,24 @@ impl Scratch {
         if request.rows > max_rows {
             return Err(Fault::TooManyRows { rows: request.rows, limit: max_rows });
         }
-        Ok(Decoded { request, time: begin.elapsed() })
+        let done = Instant::now();
+        Ok(Decoded { request, time: done - begin, done })
     }
 
     /// Predicts and encodes what was decoded, with the help of idle threads of `pool` if given.
     fn predict(
         &mut self,
         loaded: &Arc<Loaded>,
-        Decoded { request, time }: Decoded,
+        begin: Instant,
+        decoded: &Decoded,
         deadline: Instant,
         pool: Option<&Pool>,
     ) -> Result<Scored, Fault> {
-        let begin = Instant::now();
         if begin > deadline {
             return Err(Fault::Timeout);
         }
         let Self { frame, values } = self;
+        let request = &decoded.request;
         match pool {
             Some(pool) => split::score(pool, &loaded.cost, loaded, request.method, frame, values),
             None => loaded.model.scorer().score(request.method, frame, values),
@@ -227,25 +266,30 @@ impl Scratch {
         let predicted = Instant::now();
         let mut out = Vec::with_capacity(values.len() * 20 + ANSWER_FRAME_BYTES);
         loaded.encoder.encode(request.answer(), values, request.rows, &mut out);
-        let stages =
-            StageTimes { decode: time, queue: Duration::ZERO, predict: predicted - begin, encode: predicted.elapsed() };
-        Ok(Scored { body: out.into(), rows: request.rows, stages })
+        let done = Instant::now();
+        let stages = StageTimes {
+            decode: decoded.time,
+            queue: Duration::ZERO,
+            predict: predicted - begin,
+            encode: done - predicted,
+        };
+        Ok(Scored { body: out.into(), rows: request.rows, stages, done })
     }
 }
 
 fn accept(scored: Scored, asked: &Asked<'_>, in_bytes: usize) -> (Response<Full<Bytes>>, Observation) {
     let seen = Observation {
         status: 200,
-        load: asked.has(HEADER_LOAD),
+        load: asked.load,
         rows: scored.rows as u64,
         in_bytes: in_bytes as u64,
         out_bytes: scored.body.len() as u64,
-        total: asked.begin.elapsed(),
+        total: scored.done - asked.begin,
         stages: Some(scored.stages),
     };
     let mut response = Response::new(Full::new(scored.body));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    if asked.has(HEADER_TIMING)
+    if asked.timing
         && let Ok(timing) = HeaderValue::from_str(&scored.stages.server_timing())
     {
         response.headers_mut().insert("server-timing", timing);
@@ -263,7 +307,7 @@ fn refuse(app: &App, fault: &Fault, asked: &Asked<'_>, in_bytes: usize) -> (Resp
     }
     let seen = Observation {
         status: response.status().as_u16(),
-        load: asked.has(HEADER_LOAD),
+        load: asked.load,
         in_bytes: in_bytes as u64,
         out_bytes: response.body().size_hint().lower(),
         total: asked.begin.elapsed(),
