@@ -21,7 +21,7 @@ fn an_answer_carries_the_clients_id() {
     let fixture = Fixture::demo();
     let ids = [(HEADER_REQUEST_ID, ID)];
     for (method, path, status) in [
-        ("POST", "/models/wine/invocations", 400),
+        ("POST", "/models/wine/invocations", 415),
         ("POST", "/models/none/invocations", 404),
         ("GET", "/invocations", 405),
         ("GET", "/ping", 200),
@@ -54,7 +54,7 @@ fn the_daemon_shows_where_the_memory_of_its_models_was_allocated() {
     let svg = client.call("GET", "/debug/flamegraph/heap.svg", &[], b"");
     assert_eq!(svg.status, 200, "{}", svg.text());
     assert!(svg.text().contains(" MiB in use · ") && svg.text().contains("one sample each 16 KiB"));
-    assert!(svg.text().contains("<title>yummy_models::"), "the engines' memory is there");
+    assert!(svg.text().contains("<title>yummyd::registry::load::load "), "the models are there");
     let (_off, mut client) = Logged::start("text", &["--heap-sample-bytes", "0"]);
     let answer = client.call("GET", "/debug/pprof/heap", &[], b"");
     assert_eq!(answer.status, 404, "{}", answer.text());

@@ -35,6 +35,8 @@ impl Debug {
         let types = ["alloc_objects/count", "alloc_space/bytes", "inuse_objects/count", "inuse_space/bytes"];
         assert_eq!(profile.types(), types);
         assert_eq!((profile.period, profile.default_type()), (INTERVAL as i64, "inuse_space"));
+        let ours: Vec<_> = profile.functions().into_iter().filter(|name| name.starts_with("profile::heap")).collect();
+        assert!(ours.contains(&function), "{function} is not among {ours:?}");
         let of = |value: usize| profile.total_with(function, value) as f64 / MIB;
         (of(3), of(1))
     }
