@@ -68,6 +68,11 @@ impl Profile {
         self.text(self.default_sample_type)
     }
 
+    /// All functions.
+    pub(crate) fn functions(&self) -> Vec<&str> {
+        self.function.iter().map(|function| self.text(function.name)).collect()
+    }
+
     /// Sum over the samples with a function of this name.
     pub(crate) fn total_with(&self, function: &str, value: usize) -> i64 {
         self.sample.iter().filter(|sample| self.has(sample, function)).map(|sample| sample.value[value]).sum()

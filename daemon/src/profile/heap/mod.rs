@@ -63,8 +63,8 @@ impl HeapProfile {
         let mut symbols = Symbols::new();
         let resolve = |(addresses, (allocated, in_use)): (&[usize], _)| {
             let mut frames: Vec<_> = symbols.stack(addresses).into_iter().map(Arc::new).collect();
-            while frames.last().is_some_and(|frame| names::is_allocator(&frame.name)) {
-                frames.pop();
+            if let Some(entry) = frames.iter().position(|frame| names::is_allocator(&frame.name)) {
+                frames.truncate(entry);
             }
             HeapStack { frames, allocated, in_use }
         };
