@@ -77,11 +77,12 @@ pub(super) struct Columns {
 
 impl Columns {
     /// Writes the bins of up to `N` rows (row-major cells, `width` each); `values` is room for their numbers.
-    pub(super) fn fill<const N: usize>(&self, cells: &[f64], width: usize, bins: &mut [i8], values: &mut Vec<f32>) {
+    pub(super) fn fill<const N: usize>(&self, cells: &[f64], width: usize, bins: &mut [i8], values: &mut [f32]) {
         if self.count == 0 {
             return;
         }
         let (bins, _) = bins.as_chunks_mut::<N>();
+        let (values, _) = values.as_chunks_mut::<N>();
         self.fill_floats(cells, width, bins, values);
         for one_hot in &self.one_hots {
             one_hot.fill(cells, width, bins);
@@ -93,9 +94,7 @@ impl Columns {
     }
 
     /// Reads the numbers of all rows, row after row as they lie in memory, then finds the bins feature by feature.
-    fn fill_floats<const N: usize>(&self, cells: &[f64], width: usize, bins: &mut [[i8; N]], values: &mut Vec<f32>) {
-        values.resize(self.floats.len() * N, 0.0);
-        let (values, _) = values.as_chunks_mut::<N>();
+    fn fill_floats<const N: usize>(&self, cells: &[f64], width: usize, bins: &mut [[i8; N]], values: &mut [[f32; N]]) {
         for (r, row) in cells.chunks_exact(width).enumerate() {
             for (float, values) in self.floats.iter().zip(&mut *values) {
                 // The cast rounds, and overflows to infinity, as numpy's does.
@@ -106,7 +105,7 @@ impl Columns {
         if super::has_avx2() {
             #[allow(unsafe_code)]
             // SAFETY: the processor has both.
-            return unsafe { fill_floats_avx2(&self.floats, values, bins) };
+            return unsafe { fill_floats_avx2(&self.floats, values, cells.len() / width, bins) };
         }
         for (float, values) in self.floats.iter().zip(values) {
             float.fill(values, bins, Borders::bins);
@@ -123,9 +122,14 @@ impl Columns {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,popcnt")]
-fn fill_floats_avx2<const N: usize>(floats: &[FloatColumns], values: &mut [[f32; N]], bins: &mut [[i8; N]]) {
+fn fill_floats_avx2<const N: usize>(
+    floats: &[FloatColumns],
+    values: &mut [[f32; N]],
+    rows: usize,
+    bins: &mut [[i8; N]],
+) {
     for (float, values) in floats.iter().zip(values) {
-        float.fill(values, bins, |borders, values, bins| borders.bins_avx2(values, bins));
+        float.fill(values, bins, |borders, values, bins| borders.bins_avx2(values, rows, bins));
     }
 }
 

@@ -113,16 +113,16 @@ impl CatBoost {
 
     fn sum_block<const N: usize>(&self, cells: &[f64], width: usize, scratch: &mut Scratch, sums: &mut [f64]) {
         let Built { columns, forest, .. } = &self.built;
-        scratch.bins.resize(columns.count * N, 0);
-        columns.fill::<N>(cells, width, &mut scratch.bins, &mut scratch.values);
-        forest.sum_block::<N>(&scratch.bins, sums);
+        let bins = scratch.bins.get(columns.count * N);
+        columns.fill::<N>(cells, width, bins, scratch.values.get(columns.floats.len() * N));
+        forest.sum_block::<N>(bins, sums);
     }
 
     fn sum_row(&self, row: &[f64], scratch: &mut Scratch, sums: &mut [f64]) {
         let Built { columns, forest, .. } = &self.built;
-        scratch.bins.resize(columns.count.max(forest.row_bins()), 0);
-        columns.fill::<1>(row, row.len(), &mut scratch.bins, &mut scratch.values);
-        forest.sum_row(&scratch.bins, sums);
+        let bins = scratch.bins.get(columns.count.max(forest.row_bins()));
+        columns.fill::<1>(row, row.len(), bins, scratch.values.get(columns.floats.len()));
+        forest.sum_row(bins, sums);
     }
 
     /// The number of each row's leaf in each tree.
@@ -167,13 +167,13 @@ impl CatBoost {
             return;
         }
         let (columns, cols) = (&self.built.columns, frame.cols());
-        let mut values = Vec::new();
-        if frame.rows() == 1 {
-            let mut bins = vec![0; columns.count];
+        let stride = if frame.rows() == 1 { 1 } else { BLOCK };
+        let mut bins = vec![0; columns.count * stride];
+        let mut values = vec![0.0; columns.floats.len() * stride];
+        if stride == 1 {
             columns.fill::<1>(frame.cells(), cols, &mut bins, &mut values);
             return each(&bins, 1, out);
         }
-        let mut bins = vec![0; columns.count * BLOCK];
         for (block, out) in out.chunks_mut(BLOCK * width).enumerate() {
             let rows = out.len() / width;
             let cells = &frame.cells()[block * BLOCK * cols..][..rows * cols];
@@ -186,9 +186,35 @@ impl CatBoost {
 /// Room for what is known of the rows that are being scored.
 #[derive(Default)]
 struct Scratch {
-    bins: Vec<i8>,
+    bins: Room<i8>,
     /// The numbers, feature by feature.
-    values: Vec<f32>,
+    values: Room<f32>,
+}
+
+/// Room on the stack for a single row of a usual model, so that it allocates nothing; on the heap for more.
+struct Room<T> {
+    small: [T; SMALL_ROOM],
+    large: Vec<T>,
+}
+
+/// Columns or features of a usual model.
+const SMALL_ROOM: usize = 256;
+
+impl<T: Copy + Default> Default for Room<T> {
+    fn default() -> Self {
+        Self { small: [T::default(); SMALL_ROOM], large: Vec::new() }
+    }
+}
+
+impl<T: Copy + Default> Room<T> {
+    /// That many places, with anything in them.
+    fn get(&mut self, count: usize) -> &mut [T] {
+        if let Some(small) = self.small.get_mut(..count) {
+            return small;
+        }
+        self.large.resize(count.max(self.large.len()), T::default());
+        &mut self.large[..count]
+    }
 }
 
 impl Scorer for CatBoost {

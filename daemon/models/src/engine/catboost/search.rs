@@ -77,10 +77,15 @@ mod avx2 {
     const TOGETHER: usize = 4 * LANES;
 
     impl Borders {
-        /// [`Borders::bins`] with AVX2.
+        /// [`Borders::bins`] of the first `rows` values with AVX2.
         #[target_feature(enable = "avx2,popcnt")]
         #[inline]
-        pub(in crate::engine::catboost) fn bins_avx2<const N: usize>(&self, values: &[f32; N], bins: &mut [i8; N]) {
+        pub(in crate::engine::catboost) fn bins_avx2<const N: usize>(
+            &self,
+            values: &[f32; N],
+            rows: usize,
+            bins: &mut [i8; N],
+        ) {
             let (few, _) = values.as_chunks::<TOGETHER>();
             if few.is_empty() {
                 for (bin, &value) in bins.iter_mut().zip(values) {
@@ -90,7 +95,7 @@ mod avx2 {
             }
             let borders = if self.count <= FEW { self.all() } else { self.blocks[..self.lasts].as_flattened() };
             let (chunks, _) = bins.as_chunks_mut::<TOGETHER>();
-            for (values, bins) in few.iter().zip(chunks) {
+            for (values, bins) in few.iter().zip(chunks).take(rows.div_ceil(TOGETHER)) {
                 let passed = passed(borders, values);
                 if self.count <= FEW {
                     *bins = passed;
@@ -192,7 +197,7 @@ mod tests {
             #[allow(unsafe_code)]
             // SAFETY: the processor has both.
             unsafe {
-                laid_out.bins_avx2(&values, &mut bins);
+                laid_out.bins_avx2(&values, N, &mut bins);
             }
             assert_eq!(bins, expected, "{values:?} among {}", borders.len());
         }

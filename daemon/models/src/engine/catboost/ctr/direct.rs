@@ -80,7 +80,7 @@ impl DirectGroup {
     }
 
     /// Writes the bins of rows whose categories have these numbers.
-    pub(super) fn fill<const N: usize>(&self, codes: &[u32; N], bins: &mut [[i8; N]]) {
+    pub(super) fn fill<const N: usize>(&self, codes: &[u32], bins: &mut [[i8; N]]) {
         let mut outcomes = [0_u8; N];
         for (bit, test) in self.tests.iter().enumerate() {
             for (outcomes, &bin) in outcomes.iter_mut().zip(&bins[test.column as usize]) {

@@ -49,7 +49,7 @@ impl Categories {
                 *code = dictionary.code(row[cell] as u32);
             }
             for group in &self.direct {
-                group.fill(&codes, bins);
+                group.fill(&codes[..rows], bins);
             }
         }
         if self.hashed.is_empty() {

@@ -24,10 +24,10 @@ pub(super) const BLOCK: usize = 128;
 pub(super) const SMALL_BLOCK: usize = 32;
 
 /// From this many rows on a small block is quicker than row by row (docs/benchmarks/engines-catboost.md).
-pub(super) const ROWS_FOR_SMALL_BLOCK: usize = 4;
+pub(super) const ROWS_FOR_SMALL_BLOCK: usize = 8;
 
-/// From this many rows on one block is quicker than small ones.
-pub(super) const ROWS_FOR_BLOCK: usize = 65;
+/// From this many rows on one block is quicker than two small ones.
+pub(super) const ROWS_FOR_BLOCK: usize = SMALL_BLOCK + 1;
 
 /// The trees of a model.
 #[derive(Debug)]

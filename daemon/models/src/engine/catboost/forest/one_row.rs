@@ -1,8 +1,8 @@
 //! One row through all oblivious trees: the bits of 32 trees' leaf numbers at a time.
 //!
 //! With AVX2 a byte shuffle looks up the bins of 32 splits at once, from 16 columns; only shuffles that find something are
-//! made. The leaves are then added one after the other; the time that this takes is what remains (an addition waits for
-//! the last one), if the leaves are in the cache: those of the next trees are asked for meanwhile.
+//! made. The leaves are added one after the other, and each addition waits for the last one: so those of one group of
+//! trees are added between the levels of the next.
 
 use super::{
     super::{columns::Test, has_avx2},
@@ -20,6 +20,9 @@ const MAX_COLUMNS: usize = 2048;
 
 /// The index of a shuffle that gives zero.
 const NOT_HERE: u8 = 0x80;
+
+/// Leaves that are added after each level: all of a group after four.
+const SOME: usize = 8;
 
 /// Values of a leaf that are added at once when there are several.
 const WIDE: usize = 4;
@@ -164,61 +167,87 @@ impl Shuffled {
     }
 }
 
-/// Adds the values of leaves, tree after tree, to one sum per dimension.
-#[inline(always)] // Into the function that is compiled for the vectors.
-fn add(starts: &[u32], leaf_values: &[f64], sums: &mut [f64]) {
-    if let [sum] = sums {
-        let mut own = *sum;
-        for &start in starts {
-            own += leaf_values[start as usize];
-        }
-        *sum = own;
-        return;
-    }
-    for (part, sums) in sums.chunks_mut(WIDE).enumerate() {
-        let mut own = [0.0; WIDE];
-        own[..sums.len()].copy_from_slice(sums);
-        for &start in starts {
-            let values: &[f64; WIDE] =
-                leaf_values[start as usize + part * WIDE..].first_chunk().expect("REACH values follow the last leaf's");
-            for (sum, value) in own.iter_mut().zip(values) {
-                *sum += value;
+/// Leaves that are found and not added yet.
+struct Pending {
+    /// Where the values of each begin.
+    starts: [u32; LANES],
+    /// Those that are still to be added, of the first ones.
+    next: usize,
+    count: usize,
+}
+
+impl Pending {
+    const NONE: Self = Self { starts: [0; LANES], next: 0, count: 0 };
+
+    /// Adds the values of some leaves, tree after tree, when there is one value each.
+    #[inline(always)] // Between what the processor does meanwhile.
+    fn add_some(&mut self, leaf_values: &[f64], sums: &mut [f64]) {
+        if let (Some(starts), [sum]) = (self.starts[self.next..self.count].first_chunk::<SOME>(), sums) {
+            for &start in starts {
+                *sum += leaf_values[start as usize];
             }
+            self.next += SOME;
         }
-        sums.copy_from_slice(&own[..sums.len()]);
+    }
+
+    /// Adds the values of all others.
+    #[inline(always)]
+    fn add_all(&self, leaf_values: &[f64], sums: &mut [f64]) {
+        let starts = &self.starts[self.next..self.count];
+        if let [sum] = sums {
+            for &start in starts {
+                *sum += leaf_values[start as usize];
+            }
+            return;
+        }
+        for (part, sums) in sums.chunks_mut(WIDE).enumerate() {
+            let mut own = [0.0; WIDE];
+            own[..sums.len()].copy_from_slice(sums);
+            for &start in starts {
+                let values: &[f64; WIDE] = leaf_values[start as usize + part * WIDE..]
+                    .first_chunk()
+                    .expect("REACH values follow the last leaf's");
+                for (sum, value) in own.iter_mut().zip(values) {
+                    *sum += value;
+                }
+            }
+            sums.copy_from_slice(&own[..sums.len()]);
+        }
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 mod avx2 {
     use std::arch::x86_64::{
-        __m256i, _MM_HINT_T0, _mm_loadu_si128, _mm_prefetch, _mm256_add_epi8, _mm256_broadcastsi128_si256,
-        _mm256_cmpgt_epi8, _mm256_load_si256, _mm256_or_si256, _mm256_setzero_si256, _mm256_shuffle_epi8,
-        _mm256_storeu_si256, _mm256_sub_epi8, _mm256_xor_si256,
+        __m256i, _mm_loadu_si128, _mm256_add_epi8, _mm256_broadcastsi128_si256, _mm256_cmpgt_epi8, _mm256_load_si256,
+        _mm256_or_si256, _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_storeu_si256, _mm256_sub_epi8,
+        _mm256_xor_si256,
     };
 
-    use super::{LANES, LOW_LEVELS, Lanes, SHUFFLE, Shuffled, add};
+    use super::{LANES, LOW_LEVELS, Lanes, Pending, SHUFFLE, Shuffled};
 
     #[target_feature(enable = "avx2")]
     pub(super) fn sum(shuffled: &Shuffled, leaf_values: &[f64], bins: &[i8], sums: &mut [f64]) {
         let dimension = u32::try_from(sums.len()).expect("all leaf values were counted");
         let mut levels = Levels { shuffled, level: 0, shuffle: 0, bins: bins.as_chunks().0 };
-        let (mut starts, mut count) = ([0; LANES], 0);
+        let mut pending = Pending::NONE;
         for group in &shuffled.groups {
             let high_levels = group.depth.saturating_sub(LOW_LEVELS);
-            let high = store(levels.leaf_bits(high_levels));
-            let low = store(levels.leaf_bits(group.depth - high_levels));
-            let mut own = group.leaves;
-            for ((start, &low), &high) in own.iter_mut().zip(&low).zip(&high) {
-                *start += (u32::from(low) | u32::from(high) << LOW_LEVELS) * dimension;
+            let mut starts = group.leaves;
+            if high_levels > 0 {
+                let high = store(levels.leaf_bits(high_levels, || ()));
+                for (start, &high) in starts.iter_mut().zip(&high) {
+                    *start += (u32::from(high) << LOW_LEVELS) * dimension;
+                }
             }
-            for &start in &own[..group.trees] {
-                prefetch(leaf_values, start as usize);
+            let low = levels.leaf_bits(group.depth - high_levels, || pending.add_some(leaf_values, sums));
+            for (start, &low) in starts.iter_mut().zip(&store(low)) {
+                *start += u32::from(low) * dimension;
             }
-            add(&starts[..count], leaf_values, sums);
-            (starts, count) = (own, group.trees);
+            pending.add_all(leaf_values, sums);
+            pending = Pending { starts, next: 0, count: group.trees };
         }
-        add(&starts[..count], leaf_values, sums);
+        pending.add_all(leaf_values, sums);
     }
 
     /// The levels that are still to be looked at, and the row's bins.
@@ -230,10 +259,10 @@ mod avx2 {
     }
 
     impl Levels<'_> {
-        /// One bit for each of the next levels, for each tree of a group.
+        /// One bit for each of the next levels, for each tree of a group; calls `meanwhile` after each level.
         #[target_feature(enable = "avx2")]
         #[inline]
-        fn leaf_bits(&mut self, count: usize) -> __m256i {
+        fn leaf_bits(&mut self, count: usize, mut meanwhile: impl FnMut()) -> __m256i {
             let mut numbers = _mm256_setzero_si256();
             for level in &self.shuffled.levels[self.level..][..count] {
                 let tables = &self.shuffled.tables[self.shuffle..][..level.shuffles];
@@ -248,20 +277,10 @@ mod avx2 {
                 // What is true is -1.
                 numbers = _mm256_sub_epi8(_mm256_add_epi8(numbers, numbers), holds);
                 self.shuffle += level.shuffles;
+                meanwhile();
             }
             self.level += count;
             numbers
-        }
-    }
-
-    /// Asks for the cache line of a value, if there is one.
-    #[inline(always)]
-    fn prefetch(values: &[f64], at: usize) {
-        let address = values.as_ptr().wrapping_add(at);
-        #[allow(unsafe_code)]
-        // SAFETY: it reads nothing, whatever the address.
-        unsafe {
-            _mm_prefetch::<_MM_HINT_T0>(address.cast());
         }
     }
 
