@@ -57,6 +57,22 @@ pub(crate) fn trim<'a>(frames: impl Iterator<Item = (&'a str, Option<&'a str>)>)
     kept
 }
 
+/// Whether a function is the way into the allocator: all stacks of a heap profile end in it.
+pub(crate) fn is_allocator(name: &str) -> bool {
+    let name = short(name);
+    let last = name.rsplit("::").next().unwrap_or(&name);
+    name.starts_with("yummyd::profile::heap::")
+        || name.starts_with("yummyd::profile::sampler::")
+        || ["__rust_alloc", "__rust_alloc_zeroed", "__rust_realloc"].contains(&last)
+}
+
+/// As [`trim`], for stacks whose leaf says nothing when it is plumbing: memory is asked for by `alloc`, for others.
+pub(crate) fn trim_leaf<'a>(frames: impl Iterator<Item = (&'a str, Option<&'a str>)>) -> Vec<String> {
+    let all: Vec<_> = frames.collect();
+    let end = all.iter().rposition(|(name, file)| !is_plumbing(&short(name), *file)).map_or(all.len(), |last| last + 1);
+    trim(all[..end].iter().copied())
+}
+
 /// A name as a folded stack can hold it: `;` separates frames.
 pub(crate) fn no_separator(name: &str) -> String {
     name.replace(';', ",")

@@ -26,7 +26,7 @@ use super::{
     watch::Watcher,
     whole::{self, Fingerprint},
 };
-use crate::telemetry::Telemetry;
+use crate::{execute::gate::Gate, telemetry::Telemetry};
 
 /// After a change, and while something is being written, the keeper looks again this soon: directories are created
 /// faster than watches are placed on them.
@@ -342,6 +342,7 @@ impl Keeper {
             label: label.unwrap_or_else(|_| HeaderValue::from_static("unprintable")),
             loaded: Arc::clone(loaded),
             recorder: self.telemetry.recorder(&found.name, found.version),
+            gate: Gate::default(),
         }
     }
 

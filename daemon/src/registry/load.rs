@@ -7,11 +7,12 @@ use std::{
 };
 
 use yummy_api::catalog::ModelState;
-use yummy_models::{Frame, LoadOptions, Method, MlModel, Model, mlmodel};
+use yummy_models::{Frame, LoadOptions, Method, MlModel, Model, Scorer, mlmodel};
 
 use crate::{
     decode::{self, Plan, Request, Style},
     encode::{Encoder, NonFinite},
+    execute::{Cost, split::SharedScorer},
 };
 
 /// An example is printed, listed and scored at every load: larger ones are none.
@@ -20,6 +21,9 @@ const MAX_EXAMPLE_BYTES: u64 = 1 << 20;
 const WARM_UP: Duration = Duration::from_millis(2);
 /// A fast model stops earlier: this many rounds are enough for a minimum.
 const WARM_UP_ROUNDS: u32 = 64;
+
+/// What a cell takes in a body, for models without an example: a number of 8 digits, a comma and a space.
+const BYTES_PER_CELL: usize = 10;
 
 /// A model that passed its tests, and what was decided about it at load.
 #[derive(Debug)]
@@ -30,12 +34,18 @@ pub struct Loaded {
     pub plan: Plan,
     /// How predictions become a body.
     pub encoder: Encoder,
-    /// What predicting one row costs, nanoseconds: the least that was seen for the example.
-    pub ns_per_row: f64,
+    /// What predicting costs: the least that was seen for the example.
+    pub cost: Cost,
     /// A request body that it answers.
     pub example: Option<String>,
     /// How long all of this took.
     pub load_time: Duration,
+}
+
+impl SharedScorer for Loaded {
+    fn scorer(&self) -> &dyn Scorer {
+        self.model.scorer()
+    }
 }
 
 /// Loads the model in `dir` and lets it score its own example.
@@ -57,8 +67,9 @@ fn load_and_test(dir: &Path, options: &LoadOptions, non_finite: NonFinite) -> Re
     let plan = Plan::new(&model);
     let encoder = Encoder::new(&model, non_finite);
     let example = example(dir, model.mlmodel());
-    let mut loaded = Loaded { model, plan, encoder, ns_per_row: 0.0, example, load_time: Duration::ZERO };
-    loaded.ns_per_row = self_test(&loaded).map_err(|reason| (ModelState::Failed, reason))?;
+    let cost = Cost { ns_per_row: 0.0, bytes_per_row: 0.0 };
+    let mut loaded = Loaded { model, plan, encoder, cost, example, load_time: Duration::ZERO };
+    loaded.cost = self_test(&loaded).map_err(|reason| (ModelState::Failed, reason))?;
     loaded.load_time = start.elapsed();
     Ok(loaded)
 }
@@ -70,8 +81,8 @@ fn example(dir: &Path, mlmodel: &MlModel) -> Option<String> {
     String::from_utf8(mlmodel::read_bounded(&path, MAX_EXAMPLE_BYTES).ok()?).ok()
 }
 
-/// Scores the example (or one row of missing values) and gives the cost of a row in nanoseconds.
-fn self_test(loaded: &Loaded) -> Result<f64, String> {
+/// Scores the example (or one row of missing values) and gives the cost of a row.
+fn self_test(loaded: &Loaded) -> Result<Cost, String> {
     let mut frame = Frame::default();
     let request = match &loaded.example {
         Some(body) => decode::decode(&loaded.plan, Some("application/json"), body.as_bytes(), &mut frame)
@@ -100,5 +111,7 @@ fn self_test(loaded: &Loaded) -> Result<f64, String> {
     }
     let mut body = Vec::new();
     loaded.encoder.encode(request.answer(), &values, request.rows, &mut body);
-    Ok(least / frame.rows().max(1) as f64)
+    let rows = frame.rows().max(1) as f64;
+    let bytes = loaded.example.as_ref().map_or(frame.cols() * BYTES_PER_CELL, String::len);
+    Ok(Cost { ns_per_row: least / rows, bytes_per_row: bytes as f64 / rows })
 }

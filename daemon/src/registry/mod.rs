@@ -41,6 +41,7 @@ pub use reference::Reference;
 
 use crate::{
     encode::NonFinite,
+    execute::gate::Gate,
     telemetry::{Recorder, Telemetry},
 };
 
@@ -60,6 +61,8 @@ pub struct Served {
     pub loaded: Arc<Loaded>,
     /// Where its requests are counted.
     pub recorder: Arc<Recorder>,
+    /// How many of them are let in at once.
+    pub gate: Gate,
 }
 
 /// How the registry works.

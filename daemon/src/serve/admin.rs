@@ -7,15 +7,16 @@ use std::{io, net::TcpListener, sync::Arc, thread::JoinHandle, time::Duration};
 
 use axum::{
     Router,
-    extract::{Path, State},
+    extract::{Path, Request, State},
     http::StatusCode,
+    middleware::{self, Next},
     response::{IntoResponse as _, Response},
     routing::{get, post},
 };
 use tokio::sync::watch;
 use yummy_api::routes;
 
-use super::{App, catalog, mlflow};
+use super::{App, catalog, exchange::Exchange, mlflow};
 use crate::{
     profile::{self, Profiler},
     registry::{Reference, RescanError},
@@ -90,7 +91,8 @@ pub fn start(
     let router = router(app, profiler)
         .route(routes::PING, get(|| async { mlflow::alive().map(axum::body::Body::new) }))
         .route(routes::HEALTH, get(|| async { mlflow::alive().map(axum::body::Body::new) }))
-        .route(routes::VERSION, get(|| async { mlflow::version().map(axum::body::Body::new) }));
+        .route(routes::VERSION, get(|| async { mlflow::version().map(axum::body::Body::new) }))
+        .layer(middleware::from_fn(exchange));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let listener = {
         let _entered = runtime.enter();
@@ -108,6 +110,14 @@ pub fn start(
             let _ = ticking.await;
         });
     })
+}
+
+/// Every answer of this listener has the request's id too.
+async fn exchange(request: Request, next: Next) -> Response {
+    let exchange = Exchange::begin(&request);
+    let mut response = next.run(request).await;
+    exchange.end(&mut response);
+    response
 }
 
 /// Answers until the daemon stops; then what is being answered has [`DRAIN`] to end.

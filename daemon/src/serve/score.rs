@@ -2,54 +2,54 @@
 
 use std::{
     cell::RefCell,
+    mem,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, header};
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::Full;
 use hyper::body::{Body as _, Incoming};
-use yummy_api::routes::{HEADER_LOAD, HEADER_MODEL, HEADER_TIMING};
+use yummy_api::routes::{HEADER_LOAD, HEADER_MODEL, HEADER_TIMEOUT, HEADER_TIMING};
 use yummy_models::Frame;
 
-use super::{App, fault::Fault, route::Target};
+use super::{App, body, bounds::Bound, exchange::Failure, fault::Fault, route::Target};
 use crate::{
-    decode::{self, ProtocolError},
-    execute::INLINE_LIMIT,
-    registry::{Catalog, ResolveError, Served},
-    telemetry::{InFlight, Observation, StageTimes},
+    decode::{self, ProtocolError, Request},
+    execute::{ExecuteError, Pool, split},
+    registry::{Catalog, Loaded, ResolveError, Served},
+    telemetry::{Observation, StageTimes},
 };
 
-/// Decoding runs at 300 to 700 MB/s, so that a body of this size takes about 100 µs: larger ones are decoded on the
-/// compute pool.
-const INLINE_BODY_BYTES: usize = 32 << 10;
 /// Scratch space that grew past this for one large request is given back after it.
 const MAX_KEPT_CELLS: usize = 1 << 16;
-
-/// What a request asks for beside its body.
-#[derive(Clone)]
-struct Asked {
-    content_type: Option<HeaderValue>,
-    timing: bool,
-    load: bool,
-}
-
-impl Asked {
-    fn of(headers: &HeaderMap) -> Self {
-        Self {
-            content_type: headers.get(header::CONTENT_TYPE).cloned(),
-            timing: headers.contains_key(HEADER_TIMING),
-            load: headers.contains_key(HEADER_LOAD),
-        }
-    }
-}
+/// Bytes of an answer beside its numbers: `{"predictions": [[…]]}`.
+const ANSWER_FRAME_BYTES: usize = 32;
 
 /// A request that was scored.
 struct Scored {
     body: Bytes,
     rows: usize,
     stages: StageTimes,
+}
+
+/// What is known of a request before its body is read.
+struct Asked<'a> {
+    headers: &'a HeaderMap,
+    begin: Instant,
+    deadline: Instant,
+}
+
+impl Asked<'_> {
+    /// A header that is no text is no content type that is known either.
+    fn content_type(&self) -> Option<&str> {
+        self.headers.get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or("\u{fffd}"))
+    }
+
+    fn has(&self, header: &'static str) -> bool {
+        self.headers.contains_key(header)
+    }
 }
 
 /// Answers one scoring request.
@@ -60,34 +60,45 @@ pub(super) async fn score(
     body: Incoming,
 ) -> Response<Full<Bytes>> {
     let begin = Instant::now();
-    let asked = Asked::of(headers);
+    let deadline = deadline(app, headers, begin);
+    let asked = Asked { headers, begin, deadline: *deadline.as_ref().unwrap_or(&begin) };
     // The guard of the catalog must not live across an await: it is dropped with this statement.
     let resolved = resolve(&app.registry.catalog(), target);
-    let served = match resolved {
+    let served = match deadline.and(resolved.map_err(Fault::from)) {
         Ok(served) => served,
-        Err(error) => {
-            let in_flight = InFlight::new(app.telemetry.unrouted());
-            let (response, seen) = refuse(&error.into(), &asked, begin, 0);
+        Err(fault) => {
+            let unrouted = app.telemetry.unrouted();
+            let in_flight = unrouted.start();
+            body::discard(app, body, &fault).await;
+            let (response, seen) = refuse(app, &fault, &asked, 0);
             in_flight.finish(&seen);
             return response;
         }
     };
-    let in_flight = InFlight::new(Arc::clone(&served.recorder));
+    let in_flight = served.recorder.start();
     let mut in_bytes = 0;
-    let result = match read(app, body).await {
-        Ok(body) => {
-            in_bytes = body.len();
-            answer(app, &served, body, &asked, begin).await
-        }
-        Err(fault) => Err(fault),
-    };
+    let result = let_in(app, &served, &asked, body, &mut in_bytes).await;
     let (mut response, seen) = match result {
-        Ok(scored) => accept(scored, &asked, begin, in_bytes),
-        Err(fault) => refuse(&fault, &asked, begin, in_bytes),
+        Ok(scored) => accept(scored, &asked, in_bytes),
+        // MLflow's own words are for MLflow's own limit.
+        Err(Fault::Timeout) if asked.has(HEADER_TIMEOUT) => refuse(app, &Fault::DeadlinePassed, &asked, in_bytes),
+        Err(fault) => refuse(app, &fault, &asked, in_bytes),
     };
     response.headers_mut().insert(HEADER_MODEL, served.label.clone());
     in_flight.finish(&seen);
     response
+}
+
+/// When the answer is due.
+fn deadline(app: &App, headers: &HeaderMap, begin: Instant) -> Result<Instant, Fault> {
+    let limits = &app.limits;
+    let Some(asked) = headers.get(HEADER_TIMEOUT) else { return Ok(begin + limits.request_timeout) };
+    let asked = asked.to_str().ok().and_then(|text| text.trim().parse().ok()).ok_or(Fault::BadTimeout)?;
+    let asked = Duration::from_millis(asked);
+    if asked > limits.max_request_timeout {
+        app.met.count(Bound::MaxRequestTimeout);
+    }
+    Ok(begin + asked.min(limits.max_request_timeout))
 }
 
 fn resolve(catalog: &Catalog, target: &Target<'_>) -> Result<Arc<Served>, ResolveError> {
@@ -98,54 +109,72 @@ fn resolve(catalog: &Catalog, target: &Target<'_>) -> Result<Arc<Served>, Resolv
     .cloned()
 }
 
-/// Reads the whole body, within its bounds of size and time. A body that comes in one piece is not copied.
-async fn read(app: &App, body: Incoming) -> Result<Bytes, Fault> {
-    let limit = app.limits.body_bytes;
-    if body.size_hint().lower() > limit as u64 {
-        return Err(Fault::BodyTooLarge(limit));
-    }
-    tokio::time::timeout(app.limits.body_timeout, collect(body, limit)).await.unwrap_or(Err(Fault::BodyTimeout))
-}
-
-async fn collect(mut body: Incoming, limit: usize) -> Result<Bytes, Fault> {
-    let mut first = Bytes::new();
-    let mut rest = Vec::new();
-    while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(|_| Fault::BodyBroken)?.into_data() else { continue };
-        if first.is_empty() && rest.is_empty() {
-            first = data;
-            continue;
-        }
-        if rest.is_empty() {
-            rest.extend_from_slice(&first);
-        }
-        if rest.len() + data.len() > limit {
-            return Err(Fault::BodyTooLarge(limit));
-        }
-        rest.extend_from_slice(&data);
-    }
-    Ok(if rest.is_empty() { first } else { rest.into() })
-}
-
-/// Decodes, predicts and encodes: here when that is quick, on the pool when not.
-async fn answer(app: &App, served: &Arc<Served>, body: Bytes, asked: &Asked, begin: Instant) -> Result<Scored, Fault> {
-    let max_rows = app.limits.rows;
-    if body.len() <= INLINE_BODY_BYTES
-        && let Some(scored) = work(served, &body, asked, max_rows, Some(INLINE_LIMIT))?
-    {
-        return Ok(scored);
-    }
-    // A small body may have more rows than are quick: it is decoded once more on the pool, which costs less than
-    // moving the frame would.
-    let left = app.limits.request_timeout.checked_sub(begin.elapsed()).ok_or(Fault::Timeout)?;
-    let job = {
-        let (served, asked) = (Arc::clone(served), asked.clone());
-        move || work(&served, &body, &asked, max_rows, None)
+/// Reads the body and answers it, unless too many requests of this model are under way.
+async fn let_in(
+    app: &App,
+    served: &Arc<Served>,
+    asked: &Asked<'_>,
+    body: Incoming,
+    in_bytes: &mut usize,
+) -> Result<Scored, Fault> {
+    let Some(_pass) = served.gate.enter(app.limits.in_flight) else {
+        body::discard(app, body, &Fault::TooManyInFlight).await;
+        return Err(Fault::TooManyInFlight);
     };
-    let (result, waited) = tokio::time::timeout(left, app.pool.run(job)).await.map_err(|_| Fault::Timeout)??;
-    let mut scored = result?.ok_or(Fault::Internal)?;
+    let body = body::read(app, body, asked.deadline).await?;
+    *in_bytes = body.len();
+    answer(app, served, body, asked).await
+}
+
+/// Decodes, predicts and encodes: here when that is quick, on another thread when not.
+async fn answer(app: &App, served: &Arc<Served>, body: Bytes, asked: &Asked<'_>) -> Result<Scored, Fault> {
+    let (loaded, executor) = (&served.loaded, &app.executor);
+    let (max_rows, deadline) = (app.limits.rows, asked.deadline);
+    let content_type = asked.content_type();
+    if !executor.is_inline(&loaded.cost, body.len()) {
+        let (app_loaded, content_type) = (Arc::clone(loaded), content_type.map(str::to_owned));
+        let pool = executor.helpers();
+        let job = move || {
+            with_scratch(|scratch| {
+                let decoded = scratch.decode(&app_loaded, content_type.as_deref(), &body, max_rows)?;
+                scratch.predict(&app_loaded, decoded, deadline, pool.as_ref())
+            })
+        };
+        return elsewhere(executor.run(deadline, job).await);
+    }
+    let quick = with_scratch(|scratch| {
+        let decoded = scratch.decode(loaded, content_type, &body, max_rows)?;
+        if executor.is_too_much_inline(&loaded.cost, decoded.request.rows) {
+            return Ok(Err((mem::take(&mut scratch.frame), decoded)));
+        }
+        scratch.predict(loaded, decoded, deadline, None).map(Ok)
+    })?;
+    // The body was shorter than its rows are work.
+    let (frame, decoded) = match quick {
+        Ok(scored) => return Ok(scored),
+        Err(rest) => rest,
+    };
+    let (loaded, pool) = (Arc::clone(loaded), executor.helpers());
+    let job = move || {
+        with_scratch(|scratch| {
+            scratch.frame = frame;
+            scratch.predict(&loaded, decoded, deadline, pool.as_ref())
+        })
+    };
+    elsewhere(executor.run(deadline, job).await)
+}
+
+fn elsewhere(result: Result<(Result<Scored, Fault>, Duration), ExecuteError>) -> Result<Scored, Fault> {
+    let (scored, waited) = result?;
+    let mut scored = scored?;
     scored.stages.queue = waited;
     Ok(scored)
+}
+
+/// A request whose cells are in the frame.
+struct Decoded {
+    request: Request,
+    time: Duration,
 }
 
 #[derive(Default)]
@@ -159,74 +188,73 @@ thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
-/// Body to answer on this thread; `None` when predicting would take longer than `limit`.
-fn work(
-    served: &Served,
-    body: &[u8],
-    asked: &Asked,
-    max_rows: usize,
-    limit: Option<Duration>,
-) -> Result<Option<Scored>, Fault> {
+/// Gives this thread's scratch space, and afterwards frees what grew too large.
+fn with_scratch<T>(work: impl FnOnce(&mut Scratch) -> T) -> T {
     SCRATCH.with_borrow_mut(|scratch| {
-        let scored = work_with(scratch, served, body, asked, max_rows, limit);
+        let result = work(scratch);
         if scratch.frame.cells().len() > MAX_KEPT_CELLS || scratch.values.len() > MAX_KEPT_CELLS {
             *scratch = Scratch::default();
         }
-        scored
+        result
     })
 }
 
-fn work_with(
-    Scratch { frame, values }: &mut Scratch,
-    served: &Served,
-    body: &[u8],
-    asked: &Asked,
-    max_rows: usize,
-    limit: Option<Duration>,
-) -> Result<Option<Scored>, Fault> {
-    let loaded = &*served.loaded;
-    let begin = Instant::now();
-    // A header that is no text is no content type that is known either.
-    let content_type = asked.content_type.as_ref().map(|value| value.to_str().unwrap_or("\u{fffd}"));
-    let request = decode::decode(&loaded.plan, content_type, body, frame)?;
-    let rows = request.rows;
-    if rows > max_rows {
-        return Err(Fault::TooManyRows { rows, limit: max_rows });
+impl Scratch {
+    fn decode(
+        &mut self,
+        loaded: &Loaded,
+        content_type: Option<&str>,
+        body: &[u8],
+        max_rows: usize,
+    ) -> Result<Decoded, Fault> {
+        let begin = Instant::now();
+        let request = decode::decode(&loaded.plan, content_type, body, &mut self.frame)?;
+        if request.rows > max_rows {
+            return Err(Fault::TooManyRows { rows: request.rows, limit: max_rows });
+        }
+        Ok(Decoded { request, time: begin.elapsed() })
     }
-    if limit.is_some_and(|limit| rows as f64 * loaded.ns_per_row > limit.as_nanos() as f64) {
-        return Ok(None);
-    }
-    let decoded = Instant::now();
-    loaded
-        .model
-        .scorer()
-        .score(request.method, frame, values)
+
+    /// Predicts and encodes what was decoded, with the help of idle threads of `pool` if given.
+    fn predict(
+        &mut self,
+        loaded: &Arc<Loaded>,
+        Decoded { request, time }: Decoded,
+        deadline: Instant,
+        pool: Option<&Pool>,
+    ) -> Result<Scored, Fault> {
+        let begin = Instant::now();
+        if begin > deadline {
+            return Err(Fault::Timeout);
+        }
+        let Self { frame, values } = self;
+        match pool {
+            Some(pool) => split::score(pool, &loaded.cost, loaded, request.method, frame, values),
+            None => loaded.model.scorer().score(request.method, frame, values),
+        }
         .map_err(|error| ProtocolError::model(&error.to_string()))?;
-    let predicted = Instant::now();
-    let mut out = Vec::new();
-    loaded.encoder.encode(request.answer(), values, rows, &mut out);
-    let stages = StageTimes {
-        decode: decoded - begin,
-        queue: Duration::ZERO,
-        predict: predicted - decoded,
-        encode: predicted.elapsed(),
-    };
-    Ok(Some(Scored { body: out.into(), rows, stages }))
+        let predicted = Instant::now();
+        let mut out = Vec::with_capacity(values.len() * 20 + ANSWER_FRAME_BYTES);
+        loaded.encoder.encode(request.answer(), values, request.rows, &mut out);
+        let stages =
+            StageTimes { decode: time, queue: Duration::ZERO, predict: predicted - begin, encode: predicted.elapsed() };
+        Ok(Scored { body: out.into(), rows: request.rows, stages })
+    }
 }
 
-fn accept(scored: Scored, asked: &Asked, begin: Instant, in_bytes: usize) -> (Response<Full<Bytes>>, Observation) {
+fn accept(scored: Scored, asked: &Asked<'_>, in_bytes: usize) -> (Response<Full<Bytes>>, Observation) {
     let seen = Observation {
         status: 200,
-        load: asked.load,
+        load: asked.has(HEADER_LOAD),
         rows: scored.rows as u64,
         in_bytes: in_bytes as u64,
         out_bytes: scored.body.len() as u64,
-        total: begin.elapsed(),
+        total: asked.begin.elapsed(),
         stages: Some(scored.stages),
     };
     let mut response = Response::new(Full::new(scored.body));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    if asked.timing
+    if asked.has(HEADER_TIMING)
         && let Ok(timing) = HeaderValue::from_str(&scored.stages.server_timing())
     {
         response.headers_mut().insert("server-timing", timing);
@@ -234,14 +262,20 @@ fn accept(scored: Scored, asked: &Asked, begin: Instant, in_bytes: usize) -> (Re
     (response, seen)
 }
 
-fn refuse(fault: &Fault, asked: &Asked, begin: Instant, in_bytes: usize) -> (Response<Full<Bytes>>, Observation) {
-    let response = fault.response();
+fn refuse(app: &App, fault: &Fault, asked: &Asked<'_>, in_bytes: usize) -> (Response<Full<Bytes>>, Observation) {
+    if let Some(bound) = fault.bound() {
+        app.met.count(bound);
+    }
+    let mut response = fault.response();
+    if response.status().is_server_error() {
+        response.extensions_mut().insert(Failure(fault.to_string()));
+    }
     let seen = Observation {
         status: response.status().as_u16(),
-        load: asked.load,
+        load: asked.has(HEADER_LOAD),
         in_bytes: in_bytes as u64,
         out_bytes: response.body().size_hint().lower(),
-        total: begin.elapsed(),
+        total: asked.begin.elapsed(),
         ..Observation::default()
     };
     (response, seen)

@@ -178,6 +178,11 @@ impl Client {
         self.stream.get_mut().write_all(bytes).unwrap();
     }
 
+    /// Waits until the server has closed the connection.
+    pub(crate) fn closed(&mut self) {
+        self.stream.read_to_end(&mut Vec::new()).unwrap();
+    }
+
     pub(crate) fn receive(&mut self, head_only: bool) -> Answer {
         let mut line = String::new();
         self.stream.read_line(&mut line).unwrap();

@@ -59,6 +59,20 @@ impl Profile {
         self.sample_type.iter().map(|t| format!("{}/{}", self.text(t.kind), self.text(t.unit))).collect()
     }
 
+    pub(crate) fn period_type(&self) -> String {
+        let of = self.period_type.as_ref().expect("a period type");
+        format!("{}/{}", self.text(of.kind), self.text(of.unit))
+    }
+
+    pub(crate) fn default_type(&self) -> &str {
+        self.text(self.default_sample_type)
+    }
+
+    /// Sum over the samples with a function of this name.
+    pub(crate) fn total_with(&self, function: &str, value: usize) -> i64 {
+        self.sample.iter().filter(|sample| self.has(sample, function)).map(|sample| sample.value[value]).sum()
+    }
+
     pub(crate) fn total(&self, value: usize) -> i64 {
         self.sample.iter().map(|sample| sample.value[value]).sum()
     }
@@ -102,6 +116,8 @@ pub(crate) struct Profile {
     pub(crate) period_type: Option<ValueType>,
     #[prost(int64, tag = "12")]
     pub(crate) period: i64,
+    #[prost(int64, tag = "14")]
+    pub(crate) default_sample_type: i64,
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -2,13 +2,17 @@
 //!
 //! `cargo run --release -p yummyd --example profile_stress [SECONDS] [CANCELS] [CAPTURES]`
 //!
-//! Three parts: captures at 250 Hz for SECONDS (60); CANCELS (1,000) captures whose client leaves after a random time;
-//! and the resident set after CAPTURES (50) captures, which may have grown by 40 MB. Exits with 1 when a part fails;
-//! a crash speaks for itself.
+//! Three parts: captures at 250 Hz for SECONDS (60); CANCELS (1,000) captures of a daemon that scores and reloads, whose
+//! clients leave after a random time; and the resident set after CAPTURES (50) captures, which may have grown by 40 MB.
+//! All with the heap sampled eight times as often as the daemon does. Exits with 1 when a part fails; a crash speaks for
+//! itself.
 
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
+mod serving;
+
 use std::{
+    alloc::System,
     ffi::CString,
     hint::black_box,
     process::ExitCode,
@@ -20,7 +24,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use yummyd::profile::{self, Profiler, Request};
+use serving::Serving;
+use yummyd::profile::{
+    Profiler, Request,
+    heap::{self, DEFAULT_INTERVAL, Sampling},
+};
+
+#[global_allocator]
+static ALLOCATOR: Sampling<System> = Sampling(System);
 
 /// How much the resident set may grow over all captures.
 const MAX_GROWTH: u64 = 40 << 20;
@@ -34,14 +45,13 @@ fn main() -> ExitCode {
     let mut next = |default: u64| arguments.next().unwrap_or(default);
     let (seconds, cancels, captures) = (next(60), next(1000), next(50));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    heap::start(DEFAULT_INTERVAL / 8);
     let profiler = Profiler::spawn(None, None).expect("a thread");
-    runtime.block_on(async {
-        let stress = Stress::start();
-        endure(&profiler, Duration::from_secs(seconds)).await;
-        cancel(&profiler, cancels).await;
-        stress.stop();
-        if measure_memory(&profiler, captures).await { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-    })
+    let stress = Stress::start();
+    runtime.block_on(endure(&profiler, Duration::from_secs(seconds)));
+    cancel(cancels);
+    stress.stop();
+    if runtime.block_on(measure_memory(&profiler, captures)) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Captures one after the other.
@@ -55,25 +65,22 @@ async fn endure(profiler: &Profiler, length: Duration) {
     println!("endured {:.0} s at {HZ} Hz: {captures} captures, {samples} samples", began.elapsed().as_secs_f64());
 }
 
-/// Captures that are given up after a random time, some before they have begun, some just as they end.
-async fn cancel(profiler: &Profiler, cancels: u64) {
-    let (began, mut random, mut finished, mut busy) = (Instant::now(), 1_u64, 0, 0);
-    for _ in 0..cancels {
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let patience = Duration::from_micros(random >> 47);
-        match tokio::time::timeout(patience, profiler.capture(next(Duration::from_millis(100)))).await {
-            Ok(Ok(_)) => finished += 1,
-            Ok(Err(profile::ProfileError::Busy { .. })) => {
-                busy += 1;
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-            Ok(Err(error)) => panic!("{error}"),
-            Err(_) => {}
-        }
+/// Captures that are given up, of a daemon that has other things to do.
+fn cancel(cancels: u64) {
+    if cancels == 0 {
+        return;
     }
-    let seconds = began.elapsed().as_secs_f64();
+    let mlruns = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/mlruns");
+    let (began, serving) = (Instant::now(), Serving::start(&mlruns));
+    let ends = serving.cancel(cancels);
+    let (answered, reloaded) = serving.stop();
     println!(
-        "cancelled {cancels} captures at random in {seconds:.0} s: {finished} finished, {busy} found another running"
+        "{cancels} captures in {:.0} s: {} clients left, {} stayed to the end, {} found another running; {answered} \
+         requests were answered and {reloaded} reloads done meanwhile",
+        began.elapsed().as_secs_f64(),
+        ends.left,
+        ends.finished,
+        ends.busy
     );
 }
 
@@ -82,10 +89,7 @@ async fn measure_memory(profiler: &Profiler, captures: u64) -> bool {
     let burner = burn.thread(|| {
         black_box((0..10_000_u64).sum::<u64>());
     });
-    // One that was given up may still be running.
-    while matches!(profiler.capture(next(Duration::from_millis(100))).await, Err(profile::ProfileError::Busy { .. })) {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    profiler.capture(next(Duration::from_millis(100))).await.expect("a capture");
     let before = resident();
     for _ in 0..captures {
         profiler.capture(next(Duration::from_millis(200))).await.expect("a capture");
