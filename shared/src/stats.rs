@@ -211,6 +211,17 @@ pub struct DaemonInfo {
     pub started_unix_ms: u64,
 }
 
+/// A bound of the daemon: what it is set to, and how often requests have met it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Bound {
+    /// Its key in the configuration file, e.g. `max_queue`.
+    pub key: String,
+    /// What it is set to: a count, bytes or seconds, as the key says.
+    pub limit: f64,
+    /// How often it has been met since the start. Of `max_connections`: how often accepting had to wait.
+    pub met: u64,
+}
+
 /// All live numbers at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StatsFrame {
@@ -232,6 +243,9 @@ pub struct StatsFrame {
     pub in_flight: u64,
     /// Scoring requests waiting for a compute thread now.
     pub queue_depth: u64,
+    /// Every bound of requests and connections.
+    #[serde(default)]
+    pub bounds: Vec<Bound>,
     /// All scoring requests, those without a model included.
     pub total: Windows,
     /// By model version: name, then newest first. At most [`MAX_MODELS`].

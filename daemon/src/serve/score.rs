@@ -2,54 +2,96 @@
 
 use std::{
     cell::RefCell,
+    mem,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Response, header};
-use http_body_util::{BodyExt as _, Full};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, header};
+use http_body_util::Full;
 use hyper::body::{Body as _, Incoming};
-use yummy_api::routes::{HEADER_LOAD, HEADER_MODEL, HEADER_TIMING};
+use yummy_api::routes::{HEADER_LOAD, HEADER_MODEL, HEADER_TIMEOUT, HEADER_TIMING};
 use yummy_models::Frame;
 
-use super::{App, exchange::Failure, fault::Fault, route::Target};
+use super::{App, body, bounds::Bound, exchange::Failure, fault::Fault, route::Target};
 use crate::{
-    decode::{self, ProtocolError},
-    execute::INLINE_LIMIT,
-    registry::{Catalog, ResolveError, Served},
-    telemetry::{InFlight, Observation, StageTimes},
+    decode::{self, ProtocolError, Request},
+    execute::{ExecuteError, Pool, split},
+    registry::{Loaded, Served},
+    telemetry::{Observation, StageTimes},
 };
 
-/// Decoding runs at 300 to 700 MB/s, so that a body of this size takes about 100 µs: larger ones are decoded on the
-/// compute pool.
-const INLINE_BODY_BYTES: usize = 32 << 10;
 /// Scratch space that grew past this for one large request is given back after it.
 const MAX_KEPT_CELLS: usize = 1 << 16;
-
-/// What a request asks for beside its body.
-#[derive(Clone)]
-struct Asked {
-    content_type: Option<HeaderValue>,
-    timing: bool,
-    load: bool,
-}
-
-impl Asked {
-    fn of(headers: &HeaderMap) -> Self {
-        Self {
-            content_type: headers.get(header::CONTENT_TYPE).cloned(),
-            timing: headers.contains_key(HEADER_TIMING),
-            load: headers.contains_key(HEADER_LOAD),
-        }
-    }
-}
+/// Made once: a name that is text would be checked and hashed again for every answer.
+const MODEL: HeaderName = HeaderName::from_static(HEADER_MODEL);
+/// Bytes of an answer beside its numbers: `{"predictions": [[…]]}`.
+const ANSWER_FRAME_BYTES: usize = 32;
 
 /// A request that was scored.
 struct Scored {
     body: Bytes,
     rows: usize,
     stages: StageTimes,
+    /// When the answer was ready.
+    done: Instant,
+}
+
+/// What is known of a request before its body is read.
+struct Asked<'a> {
+    begin: Instant,
+    /// When the answer is due.
+    deadline: Instant,
+    content_type: Option<&'a HeaderValue>,
+    /// Whether it said itself how long it may take.
+    has_timeout: bool,
+    timing: bool,
+    load: bool,
+}
+
+impl<'a> Asked<'a> {
+    /// Reads all headers once: there are few, and most are none of ours.
+    fn of(app: &App, headers: &'a HeaderMap) -> Result<Self, (Self, Fault)> {
+        let begin = Instant::now();
+        let deadline = begin + app.limits.request_timeout;
+        let mut asked = Self { begin, deadline, content_type: None, has_timeout: false, timing: false, load: false };
+        let mut timeout = Ok(None);
+        for (name, value) in headers {
+            match name.as_str() {
+                // The first of several, as MLflow's server takes it.
+                "content-type" => asked.content_type = asked.content_type.or(Some(value)),
+                HEADER_TIMEOUT => timeout = time(value).map(Some),
+                HEADER_TIMING => asked.timing = true,
+                HEADER_LOAD => asked.load = true,
+                _ => {}
+            }
+        }
+        match timeout {
+            Err(fault) => return Err((asked, fault)),
+            Ok(None) => {}
+            Ok(Some(time)) => {
+                let longest = app.limits.max_request_timeout;
+                if time > longest {
+                    app.met.count(Bound::MaxRequestTimeout);
+                }
+                asked.deadline = begin + time.min(longest);
+                asked.has_timeout = true;
+            }
+        }
+        Ok(asked)
+    }
+
+    /// A header that is no text is no content type that is known either.
+    fn content_type(&self) -> Option<&str> {
+        self.content_type.map(|value| value.to_str().unwrap_or("\u{fffd}"))
+    }
+}
+
+/// Reads `x-request-timeout-ms`.
+fn time(value: &HeaderValue) -> Result<Duration, Fault> {
+    let milliseconds = value.to_str().ok().and_then(|text| text.trim().parse().ok());
+    milliseconds.map(Duration::from_millis).ok_or(Fault::BadTimeout)
 }
 
 /// Answers one scoring request.
@@ -59,93 +101,108 @@ pub(super) async fn score(
     headers: &HeaderMap,
     body: Incoming,
 ) -> Response<Full<Bytes>> {
-    let begin = Instant::now();
-    let asked = Asked::of(headers);
-    // The guard of the catalog must not live across an await: it is dropped with this statement.
-    let resolved = resolve(&app.registry.catalog(), target);
+    let asked = match Asked::of(app, headers) {
+        Ok(asked) => asked,
+        Err((asked, fault)) => return unrouted(app, &asked, body, &fault).await,
+    };
+    let resolved = app.registry.resolve(target.reference(), asked.deadline).await;
     let served = match resolved {
         Ok(served) => served,
-        Err(error) => {
-            let in_flight = InFlight::new(app.telemetry.unrouted());
-            let (response, seen) = refuse(&error.into(), &asked, begin, 0);
-            in_flight.finish(&seen);
-            return response;
-        }
+        Err(error) => return unrouted(app, &asked, body, &error.into()).await,
     };
-    let in_flight = InFlight::new(Arc::clone(&served.recorder));
+    let in_flight = served.recorder.start();
     let mut in_bytes = 0;
-    let result = match read(app, body).await {
-        Ok(body) => {
-            in_bytes = body.len();
-            answer(app, &served, body, &asked, begin).await
-        }
-        Err(fault) => Err(fault),
-    };
+    let result = let_in(app, &served, &asked, body, &mut in_bytes).await;
     let (mut response, seen) = match result {
-        Ok(scored) => accept(scored, &asked, begin, in_bytes),
-        Err(fault) => refuse(&fault, &asked, begin, in_bytes),
+        Ok(scored) => accept(scored, &asked, in_bytes),
+        // MLflow's own words are for MLflow's own limit.
+        Err(Fault::Timeout) if asked.has_timeout => refuse(app, &Fault::DeadlinePassed, &asked, in_bytes),
+        Err(fault) => refuse(app, &fault, &asked, in_bytes),
     };
-    response.headers_mut().insert(HEADER_MODEL, served.label.clone());
+    response.headers_mut().insert(MODEL, served.label.clone());
     in_flight.finish(&seen);
     response
 }
 
-fn resolve(catalog: &Catalog, target: &Target<'_>) -> Result<Arc<Served>, ResolveError> {
-    match target.reference() {
-        None => catalog.default_model(),
-        Some(reference) => catalog.resolve(reference),
-    }
-    .cloned()
+/// Answers a request that reached no model.
+async fn unrouted(app: &App, asked: &Asked<'_>, body: Incoming, fault: &Fault) -> Response<Full<Bytes>> {
+    let recorder = app.telemetry.unrouted();
+    let in_flight = recorder.start();
+    body::discard(app, body, fault).await;
+    let (response, seen) = refuse(app, fault, asked, 0);
+    in_flight.finish(&seen);
+    response
 }
 
-/// Reads the whole body, within its bounds of size and time. A body that comes in one piece is not copied.
-async fn read(app: &App, body: Incoming) -> Result<Bytes, Fault> {
-    let limit = app.limits.body_bytes;
-    if body.size_hint().lower() > limit as u64 {
-        return Err(Fault::BodyTooLarge(limit));
-    }
-    tokio::time::timeout(app.limits.body_timeout, collect(body, limit)).await.unwrap_or(Err(Fault::BodyTimeout))
-}
-
-async fn collect(mut body: Incoming, limit: usize) -> Result<Bytes, Fault> {
-    let mut first = Bytes::new();
-    let mut rest = Vec::new();
-    while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(|_| Fault::BodyBroken)?.into_data() else { continue };
-        if first.is_empty() && rest.is_empty() {
-            first = data;
-            continue;
-        }
-        if rest.is_empty() {
-            rest.extend_from_slice(&first);
-        }
-        if rest.len() + data.len() > limit {
-            return Err(Fault::BodyTooLarge(limit));
-        }
-        rest.extend_from_slice(&data);
-    }
-    Ok(if rest.is_empty() { first } else { rest.into() })
-}
-
-/// Decodes, predicts and encodes: here when that is quick, on the pool when not.
-async fn answer(app: &App, served: &Arc<Served>, body: Bytes, asked: &Asked, begin: Instant) -> Result<Scored, Fault> {
-    let max_rows = app.limits.rows;
-    if body.len() <= INLINE_BODY_BYTES
-        && let Some(scored) = work(served, &body, asked, max_rows, Some(INLINE_LIMIT))?
-    {
-        return Ok(scored);
-    }
-    // A small body may have more rows than are quick: it is decoded once more on the pool, which costs less than
-    // moving the frame would.
-    let left = app.limits.request_timeout.checked_sub(begin.elapsed()).ok_or(Fault::Timeout)?;
-    let job = {
-        let (served, asked) = (Arc::clone(served), asked.clone());
-        move || work(&served, &body, &asked, max_rows, None)
+/// Reads the body and answers it, unless too many requests of this model are under way.
+async fn let_in(
+    app: &App,
+    served: &Arc<Served>,
+    asked: &Asked<'_>,
+    body: Incoming,
+    in_bytes: &mut usize,
+) -> Result<Scored, Fault> {
+    let Some(_pass) = served.gate.enter(app.limits.in_flight) else {
+        body::discard(app, body, &Fault::TooManyInFlight).await;
+        return Err(Fault::TooManyInFlight);
     };
-    let (result, waited) = tokio::time::timeout(left, app.pool.run(job)).await.map_err(|_| Fault::Timeout)??;
-    let mut scored = result?.ok_or(Fault::Internal)?;
+    let body = body::read(app, body, asked.deadline).await?;
+    *in_bytes = body.len();
+    answer(app, served, body, asked).await
+}
+
+/// Decodes, predicts and encodes: here when that is quick, on another thread when not.
+async fn answer(app: &App, served: &Arc<Served>, body: Bytes, asked: &Asked<'_>) -> Result<Scored, Fault> {
+    let (loaded, executor) = (&served.loaded, &app.executor);
+    let (max_rows, deadline) = (app.limits.rows, asked.deadline);
+    let content_type = asked.content_type();
+    if !executor.is_inline(&loaded.cost, body.len()) {
+        let (app_loaded, content_type) = (Arc::clone(loaded), content_type.map(str::to_owned));
+        let pool = executor.helpers();
+        let job = move || {
+            with_scratch(|scratch| {
+                let decoded = scratch.decode(&app_loaded, content_type.as_deref(), &body, max_rows)?;
+                scratch.predict(&app_loaded, decoded.done, &decoded, deadline, pool.as_ref())
+            })
+        };
+        return elsewhere(executor.run(deadline, job).await);
+    }
+    let quick = with_scratch(|scratch| {
+        let decoded = scratch.decode(loaded, content_type, &body, max_rows)?;
+        if executor.is_too_much_inline(&loaded.cost, decoded.request.rows) {
+            return Ok(Err((mem::take(&mut scratch.frame), decoded)));
+        }
+        scratch.predict(loaded, decoded.done, &decoded, deadline, None).map(Ok)
+    })?;
+    // The body was shorter than its rows are work.
+    let (frame, decoded) = match quick {
+        Ok(scored) => return Ok(scored),
+        Err(rest) => rest,
+    };
+    let (loaded, pool) = (Arc::clone(loaded), executor.helpers());
+    let job = move || {
+        with_scratch(|scratch| {
+            scratch.frame = frame;
+            scratch.predict(&loaded, Instant::now(), &decoded, deadline, pool.as_ref())
+        })
+    };
+    elsewhere(executor.run(deadline, job).await)
+}
+
+fn elsewhere(result: Result<(Result<Scored, Fault>, Duration), ExecuteError>) -> Result<Scored, Fault> {
+    let (scored, waited) = result?;
+    let mut scored = scored?;
     scored.stages.queue = waited;
+    // The way back to this thread belongs to it.
+    scored.done = Instant::now();
     Ok(scored)
+}
+
+/// A request whose cells are in the frame.
+struct Decoded {
+    request: Request,
+    time: Duration,
+    done: Instant,
 }
 
 #[derive(Default)]
@@ -159,69 +216,75 @@ thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
-/// Body to answer on this thread; `None` when predicting would take longer than `limit`.
-fn work(
-    served: &Served,
-    body: &[u8],
-    asked: &Asked,
-    max_rows: usize,
-    limit: Option<Duration>,
-) -> Result<Option<Scored>, Fault> {
+/// Gives this thread's scratch space, and afterwards frees what grew too large.
+fn with_scratch<T>(work: impl FnOnce(&mut Scratch) -> T) -> T {
     SCRATCH.with_borrow_mut(|scratch| {
-        let scored = work_with(scratch, served, body, asked, max_rows, limit);
+        let result = work(scratch);
         if scratch.frame.cells().len() > MAX_KEPT_CELLS || scratch.values.len() > MAX_KEPT_CELLS {
             *scratch = Scratch::default();
         }
-        scored
+        result
     })
 }
 
-fn work_with(
-    Scratch { frame, values }: &mut Scratch,
-    served: &Served,
-    body: &[u8],
-    asked: &Asked,
-    max_rows: usize,
-    limit: Option<Duration>,
-) -> Result<Option<Scored>, Fault> {
-    let loaded = &*served.loaded;
-    let begin = Instant::now();
-    // A header that is no text is no content type that is known either.
-    let content_type = asked.content_type.as_ref().map(|value| value.to_str().unwrap_or("\u{fffd}"));
-    let request = decode::decode(&loaded.plan, content_type, body, frame)?;
-    let rows = request.rows;
-    if rows > max_rows {
-        return Err(Fault::TooManyRows { rows, limit: max_rows });
+impl Scratch {
+    fn decode(
+        &mut self,
+        loaded: &Loaded,
+        content_type: Option<&str>,
+        body: &[u8],
+        max_rows: usize,
+    ) -> Result<Decoded, Fault> {
+        let begin = Instant::now();
+        let request = decode::decode(&loaded.plan, content_type, body, &mut self.frame)?;
+        if request.rows > max_rows {
+            return Err(Fault::TooManyRows { rows: request.rows, limit: max_rows });
+        }
+        let done = Instant::now();
+        Ok(Decoded { request, time: done - begin, done })
     }
-    if limit.is_some_and(|limit| rows as f64 * loaded.ns_per_row > limit.as_nanos() as f64) {
-        return Ok(None);
-    }
-    let decoded = Instant::now();
-    loaded
-        .model
-        .scorer()
-        .score(request.method, frame, values)
+
+    /// Predicts and encodes what was decoded, with the help of idle threads of `pool` if given.
+    fn predict(
+        &mut self,
+        loaded: &Arc<Loaded>,
+        begin: Instant,
+        decoded: &Decoded,
+        deadline: Instant,
+        pool: Option<&Pool>,
+    ) -> Result<Scored, Fault> {
+        if begin > deadline {
+            return Err(Fault::Timeout);
+        }
+        let Self { frame, values } = self;
+        let request = &decoded.request;
+        match pool {
+            Some(pool) => split::score(pool, &loaded.cost, loaded, request.method, frame, values),
+            None => loaded.model.scorer().score(request.method, frame, values),
+        }
         .map_err(|error| ProtocolError::model(&error.to_string()))?;
-    let predicted = Instant::now();
-    let mut out = Vec::new();
-    loaded.encoder.encode(request.answer(), values, rows, &mut out);
-    let stages = StageTimes {
-        decode: decoded - begin,
-        queue: Duration::ZERO,
-        predict: predicted - decoded,
-        encode: predicted.elapsed(),
-    };
-    Ok(Some(Scored { body: out.into(), rows, stages }))
+        let predicted = Instant::now();
+        let mut out = Vec::with_capacity(values.len() * 20 + ANSWER_FRAME_BYTES);
+        loaded.encoder.encode(request.answer(), values, request.rows, &mut out);
+        let done = Instant::now();
+        let stages = StageTimes {
+            decode: decoded.time,
+            queue: Duration::ZERO,
+            predict: predicted - begin,
+            encode: done - predicted,
+        };
+        Ok(Scored { body: out.into(), rows: request.rows, stages, done })
+    }
 }
 
-fn accept(scored: Scored, asked: &Asked, begin: Instant, in_bytes: usize) -> (Response<Full<Bytes>>, Observation) {
+fn accept(scored: Scored, asked: &Asked<'_>, in_bytes: usize) -> (Response<Full<Bytes>>, Observation) {
     let seen = Observation {
         status: 200,
         load: asked.load,
         rows: scored.rows as u64,
         in_bytes: in_bytes as u64,
         out_bytes: scored.body.len() as u64,
-        total: begin.elapsed(),
+        total: scored.done - asked.begin,
         stages: Some(scored.stages),
     };
     let mut response = Response::new(Full::new(scored.body));
@@ -234,7 +297,10 @@ fn accept(scored: Scored, asked: &Asked, begin: Instant, in_bytes: usize) -> (Re
     (response, seen)
 }
 
-fn refuse(fault: &Fault, asked: &Asked, begin: Instant, in_bytes: usize) -> (Response<Full<Bytes>>, Observation) {
+fn refuse(app: &App, fault: &Fault, asked: &Asked<'_>, in_bytes: usize) -> (Response<Full<Bytes>>, Observation) {
+    if let Some(bound) = fault.bound() {
+        app.met.count(bound);
+    }
     let mut response = fault.response();
     if response.status().is_server_error() {
         response.extensions_mut().insert(Failure(fault.to_string()));
@@ -244,7 +310,7 @@ fn refuse(fault: &Fault, asked: &Asked, begin: Instant, in_bytes: usize) -> (Res
         load: asked.load,
         in_bytes: in_bytes as u64,
         out_bytes: response.body().size_hint().lower(),
-        total: begin.elapsed(),
+        total: asked.begin.elapsed(),
         ..Observation::default()
     };
     (response, seen)

@@ -34,7 +34,7 @@ use yummy_api::{
     API_VERSION,
     catalog::ModelState,
     event::{EventKind, Level},
-    stats::{DaemonInfo, MachineStats, ProcessStats, StatsFrame},
+    stats::{Bound, DaemonInfo, MachineStats, ProcessStats, StatsFrame},
 };
 
 pub use self::{
@@ -82,6 +82,11 @@ pub trait ModelSource: Send + Sync + 'static {
     /// Scoring requests that wait for a compute thread now.
     fn queue_depth(&self) -> u64 {
         0
+    }
+
+    /// Bounds, and how often each was met.
+    fn bounds(&self) -> Vec<Bound> {
+        Vec::new()
     }
 }
 
@@ -253,6 +258,7 @@ impl About {
             machine: stock.machine.clone(),
             in_flight: aggregator.in_flight(),
             queue_depth: self.source.get().map_or(0, |source| source.queue_depth()),
+            bounds: self.source.get().map_or_else(Vec::new, |source| source.bounds()),
             total: aggregator.total_windows(pending),
             models,
             models_left_out: left_out,

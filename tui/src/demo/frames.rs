@@ -85,6 +85,7 @@ pub(crate) fn frame(at_unix_ms: u64, load_rps: f64) -> StatsFrame {
         },
         in_flight: 1 + (rps / 300.0) as u64,
         queue_depth: 0,
+        bounds: Vec::new(),
         total,
         models,
         models_left_out: 0,
