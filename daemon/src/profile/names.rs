@@ -65,6 +65,12 @@ pub(crate) fn is_allocator(name: &str) -> bool {
         || ["__rust_alloc", "__rust_alloc_zeroed", "__rust_realloc"].contains(&last)
 }
 
+/// Whether a function is of the standard library, which asks for memory for others.
+pub(crate) fn is_std(name: &str, file: Option<&str>) -> bool {
+    let of = crate_of(name, file);
+    of.is_some_and(|of| ["std", "core", "alloc"].contains(&of))
+}
+
 /// As [`trim`], for stacks whose leaf says nothing when it is plumbing: memory is asked for by `alloc`, for others.
 pub(crate) fn trim_leaf<'a>(frames: impl Iterator<Item = (&'a str, Option<&'a str>)>) -> Vec<String> {
     let all: Vec<_> = frames.collect();
@@ -78,9 +84,13 @@ pub(crate) fn no_separator(name: &str) -> String {
 }
 
 fn is_plumbing(name: &str, file: Option<&str>) -> bool {
-    // Builds with little debug information know inlined functions by their last part only.
-    let of = name.split_once("::").map_or_else(|| file.and_then(crate_of_file), |(first, _)| Some(first));
+    let of = crate_of(name, file);
     STARTERS.contains(&name) || of.is_some_and(|of| PLUMBING.contains(&of)) || name.starts_with("__rust_")
+}
+
+/// Builds with little debug information know inlined functions by their last part only: their file says whose they are.
+fn crate_of<'a>(name: &'a str, file: Option<&'a str>) -> Option<&'a str> {
+    name.split_once("::").map_or_else(|| file.and_then(crate_of_file), |(first, _)| Some(first))
 }
 
 /// The crate of a source file, where the compiler or cargo has put it: `…/library/NAME/…`, `…/registry/src/…/NAME-1.2.3/…`.
