@@ -21,11 +21,7 @@ use super::{
     route::Target,
     work::{Quick, Scored, Work},
 };
-use crate::{
-    execute::ExecuteError,
-    registry::Served,
-    telemetry::Observation,
-};
+use crate::{execute::ExecuteError, registry::Served, telemetry::Observation};
 
 /// Made once: a name that is text would be checked and hashed again for every answer.
 const MODEL: HeaderName = HeaderName::from_static(HEADER_MODEL);
