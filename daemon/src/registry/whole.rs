@@ -27,6 +27,8 @@ const NOT_COUNTED: [&str; 7] = [
     "environment_variables.txt",
     "registered_model_meta",
 ];
+/// A part of an upload to MLflow's server, until it is renamed.
+const UPLOAD: &str = ".artifact.uploading.";
 /// More files than this in one model directory are not a model that is served here.
 const MAX_FILES: usize = 10_000;
 /// Directories of a model nest two or three deep.
@@ -56,7 +58,8 @@ pub(super) fn fingerprint(root: &Path, dir: &Path) -> io::Result<Fingerprint> {
     let mut print = Fingerprint { hash: 0, bytes: 0, counted: 0, counted_with_passing: 0, newest: None };
     for file in files {
         let counts = !NOT_COUNTED.contains(&file.name.as_str());
-        print.counted_with_passing += if counts { file.size } else { 0 };
+        let is_upload = file.name.rsplit('/').next().is_some_and(|name| name.starts_with(UPLOAD));
+        print.counted_with_passing += if counts && !is_upload { file.size } else { 0 };
         if is_passing(&file.name) {
             continue;
         }
