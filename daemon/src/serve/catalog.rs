@@ -24,6 +24,8 @@ pub fn routes(app: Arc<App>) -> Router {
         .route(routes::MODELS, get(all))
         .route(routes::MODEL, get(one))
         .route(routes::MODEL_VERSION, get(version))
+        .route(routes::MODEL_ALIAS, get(alias))
+        .route(routes::MODEL_STAGE, get(stage))
         .route(routes::MODEL_READY, get(ready))
         .route(routes::ENDPOINTS, get(endpoints))
         .route(routes::ENDPOINT, get(endpoint))
@@ -90,7 +92,21 @@ async fn one(State(app): State<Arc<App>>, Path(name): Path<String>) -> Response 
 }
 
 async fn version(State(app): State<Arc<App>>, Path((name, version)): Path<(String, u64)>) -> Response {
-    match app.registry.catalog().info(Reference::Version(&name, version)) {
+    info(&app, Reference::Version(&name, version))
+}
+
+/// The version that answers for an alias.
+async fn alias(State(app): State<Arc<App>>, Path((name, alias)): Path<(String, String)>) -> Response {
+    info(&app, Reference::Alias(&name, &alias))
+}
+
+/// The version that answers for a stage.
+async fn stage(State(app): State<Arc<App>>, Path((name, stage)): Path<(String, String)>) -> Response {
+    info(&app, Reference::Stage(&name, &stage))
+}
+
+fn info(app: &App, reference: Reference<'_>) -> Response {
+    match app.registry.catalog().info(reference) {
         Ok(info) => Json(info.clone()).into_response(),
         Err(error) => error_response(&error),
     }

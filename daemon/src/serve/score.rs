@@ -21,11 +21,7 @@ use super::{
     route::Target,
     work::{Quick, Scored, Work},
 };
-use crate::{
-    execute::ExecuteError,
-    registry::{Catalog, ResolveError, Served},
-    telemetry::Observation,
-};
+use crate::{execute::ExecuteError, registry::Served, telemetry::Observation};
 
 /// Made once: a name that is text would be checked and hashed again for every answer.
 const MODEL: HeaderName = HeaderName::from_static(HEADER_MODEL);
@@ -41,8 +37,7 @@ pub(super) async fn score(
         Ok(asked) => asked,
         Err((asked, fault)) => return unrouted(app, &asked, body, &fault).await,
     };
-    // The guard of the catalog must not live across an await: it is dropped with this statement.
-    let resolved = resolve(&app.registry.catalog(), target);
+    let resolved = app.registry.resolve(target.reference(), asked.deadline).await;
     let served = match resolved {
         Ok(served) => served,
         Err(error) => return unrouted(app, &asked, body, &error.into()).await,
@@ -69,14 +64,6 @@ async fn unrouted(app: &App, asked: &Asked<'_>, body: Incoming, fault: &Fault) -
     let (response, seen) = refuse(app, fault, asked, 0);
     in_flight.finish(&seen);
     response
-}
-
-fn resolve(catalog: &Catalog, target: &Target<'_>) -> Result<Arc<Served>, ResolveError> {
-    match target.reference() {
-        None => catalog.default_model(),
-        Some(reference) => catalog.resolve(reference),
-    }
-    .cloned()
 }
 
 /// Reads the body and answers it, unless too many requests of this model are under way.

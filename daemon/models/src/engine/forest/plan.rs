@@ -19,6 +19,10 @@ pub enum Kernel {
     Batch128,
     /// Up to 256 rows at once.
     Batch256,
+    /// Up to 16 rows, one tree after the other.
+    Descent16,
+    /// Up to 256 rows, one tree after the other.
+    Descent256,
 }
 
 /// Each kernel is timed this often, and the fastest run counts: what else the machine does only makes it slower.
@@ -57,7 +61,8 @@ impl Kernel {
             Self::Walk | Self::Lanes => 1,
             Self::Batch64 => 64,
             Self::Batch128 => 128,
-            Self::Batch256 => 256,
+            Self::Batch256 | Self::Descent256 => 256,
+            Self::Descent16 => 16,
         }
     }
 }
@@ -89,12 +94,16 @@ impl Plan {
 
     /// For people: `lanes up to 30 rows, batch above (avx2)`.
     pub(super) fn describe(&self, level: &str) -> String {
+        let many = match self.best.last() {
+            Some(Kernel::Descent16 | Kernel::Descent256) => "descent",
+            _ => "batch",
+        };
         let single = self.best.iter().take_while(|kernel| kernel.rows() == 1).count();
         let name = if self.best[0] == Kernel::Walk { "walk" } else { "lanes" };
         match single {
-            0 => format!("batch ({level})"),
+            0 => format!("{many} ({level})"),
             _ if single == self.best.len() => name.to_owned(),
-            _ => format!("{name} up to {single} rows, batch above ({level})"),
+            _ => format!("{name} up to {single} rows, {many} above ({level})"),
         }
     }
 }
