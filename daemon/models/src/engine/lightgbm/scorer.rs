@@ -298,8 +298,9 @@ fn classes(booster: &Booster, labels: usize) -> Option<usize> {
 /// has only one. Where it could answer with the second, Python would raise an error.
 fn always_first(booster: &Booster) -> bool {
     let trees = booster.scored_trees();
-    let score: f64 = trees.iter().map(|tree| tree.leaf_values[0]).sum();
-    trees.iter().all(|tree| tree.tree.nodes().is_empty()) && score <= 0.0
+    let mut score: [f64; 1] = [trees.iter().map(|tree| tree.leaf_values[0]).sum()];
+    booster.objective.convert(&mut score);
+    trees.iter().all(|tree| tree.tree.nodes().is_empty()) && !booster.average_output && score[0] <= 0.5
 }
 
 fn number_feature(name: &str) -> Feature {
