@@ -25,9 +25,9 @@ pub use pool::Pool;
 
 /// Work that is expected to take longer leaves the I/O thread.
 ///
-/// `cargo bench -p yummyd --bench execute` measures what handing over costs ([`split`] quotes it): so far below 100 µs
-/// that it is lost in the prediction, while a thread that answers 100 µs requests in turn still answers 10,000 a second
-/// and keeps a request that came in beside them waiting for no longer than that.
+/// Handing over and back cost 7 to 9 µs of CPU in the experiment behind profiling.md §6 (a prototype, not this code;
+/// `cargo bench -p yummyd --bench execute` measures this code): under a tenth of 100 µs. And a thread that answers 100 µs
+/// requests in turn still answers 10,000 a second.
 pub const INLINE_LIMIT: Duration = Duration::from_micros(100);
 /// What decoding and reading one byte of a body costs, nanoseconds: 300 to 700 MB/s (docs/benchmarks/decode.md).
 const NS_PER_BODY_BYTE: f64 = 3.0;
