@@ -74,10 +74,8 @@ impl Descent {
             let range = start as usize..end as usize;
             let (nodes, ranks) = (&self.nodes[range.clone()], &self.ranks[range]);
             for row in (0..rows).step_by(SIDE_BY_SIDE) {
-                let places = descend(nodes, bytes, row);
-                for (&place, row) in places.iter().zip(row..rows) {
-                    sink.row(tree, first_row + row, ranks[place as usize] as usize);
-                }
+                let leaves = descend(nodes, bytes, row).map(|place| ranks[place as usize]);
+                sink.rows_of_large(tree, first_row + row, &leaves[..SIDE_BY_SIDE.min(rows - row)]);
             }
             start = end;
         }

@@ -35,6 +35,11 @@ pub trait Sink {
     /// The leaf of one tree for the rows from `first_row` on.
     fn rows(&mut self, tree: usize, first_row: usize, leaves: &[u8]);
 
+    /// The same for trees with more leaves than a byte can number.
+    fn rows_of_large(&mut self, tree: usize, first_row: usize, leaves: &[u32]) {
+        leaves.iter().zip(first_row..).for_each(|(&leaf, row)| self.row(tree, row, leaf as usize));
+    }
+
     /// The leaves of all trees for one row: tree `t` has `leaves[places[t]]`.
     fn lanes(&mut self, row: usize, places: &[u32], leaves: &[u8]);
 }
