@@ -25,9 +25,8 @@ pub use pool::Pool;
 
 /// Work that is expected to take longer leaves the I/O thread.
 ///
-/// Handing over and back cost 7 to 9 µs of CPU in the experiment behind profiling.md §6 (a prototype, not this code;
-/// `cargo bench -p yummyd --bench execute` measures this code): under a tenth of 100 µs. And a thread that answers 100 µs
-/// requests in turn still answers 10,000 a second.
+/// Handing over and back costs 11 µs of CPU (docs/benchmarks/executors.md: one row 29.9 µs on the pool, 18.6 µs inline):
+/// about a tenth of 100 µs. And a thread that answers 100 µs requests in turn still answers 10,000 a second.
 pub const INLINE_LIMIT: Duration = Duration::from_micros(100);
 /// What decoding and reading one byte of a body costs, nanoseconds: 300 to 700 MB/s (docs/benchmarks/decode.md).
 const NS_PER_BODY_BYTE: f64 = 3.0;
