@@ -5,8 +5,7 @@
     docs/benchmarks/path.py accept 5        # who accepts, on which runtime
     docs/benchmarks/path.py write 5         # one write or two pieces, with and without Nagle's delay
     docs/benchmarks/path.py ceiling 5       # what a handler that does nothing costs
-    docs/benchmarks/path.py allocator 5     # needs target/release/yummyd-mimalloc and -jemalloc: builds with that
-                                            # --features, copied there
+    docs/benchmarks/path.py allocator 5     # needs target/release/yummyd-measure: a build with --features measure
 
 All servers of a comparison are up at once; each round measures every one for 3 s (wrk, 1 thread, 16 connections, one row
 of the demo model `wine`), in an order that turns from round to round. Prints a Markdown table of medians with least and
@@ -56,9 +55,9 @@ COMPARISONS = {
         "null axum handler, one runtime with a thread per core": path("--handler", "axum", "--accept", "multi"),
     },
     "allocator": {
-        "system (glibc)": yummyd("yummyd"),
-        "mimalloc": yummyd("yummyd-mimalloc"),
-        "jemalloc": yummyd("yummyd-jemalloc"),
+        "system (glibc)": ["env", "YUMMY_ALLOCATOR=system", *yummyd("yummyd-measure")],
+        "mimalloc": ["env", "YUMMY_ALLOCATOR=mimalloc", *yummyd("yummyd-measure")],
+        "jemalloc": ["env", "YUMMY_ALLOCATOR=jemalloc", *yummyd("yummyd-measure")],
     },
 }
 

@@ -205,7 +205,7 @@ MODELS = {
     "cat_ctr_borders_255": (R, categories, None, dict(cat_features=CATS, simple_ctr=["Borders:CtrBorderCount=255"], iterations=200)),
     "cat_complexity_1": (C, categories, half, dict(cat_features=CATS, max_ctr_complexity=1)),
     "cat_complexity_6": (C, categories, half, dict(cat_features=CATS, max_ctr_complexity=6, iterations=200, depth=8)),
-    "cat_per_feature_ctr": (C, categories, half, dict(cat_features=CATS, per_feature_ctr=["4:Counter", "5:Borders:Prior=0.3/1"])),
+    "cat_per_feature_ctr": (C, categories, half, dict(cat_features=CATS, per_feature_ctr=["4:Counter:Prior=0/1", "5:Borders:Prior=0.3/1"])),
     "cat_final_none": (C, categories, half, dict(cat_features=CATS, final_ctr_computation_mode="Default", store_all_simple_ctr=True)),
     "constant_target": (R, numbers, lambda y: y * 0 + 3.5, dict(allow_const_label=True, bootstrap_type="No")),
 }
@@ -266,8 +266,12 @@ def answer(model, kind, frame, shap_rows):
         answers["predict_proba"] = model.predict_proba(pool)
     if shap_rows:
         few = cb.Pool(frame[:shap_rows], cat_features=[name for name in CATS if name in frame])
-        values = np.asarray(model.get_feature_importance(few, type="ShapValues"))
-        answers["contributions"] = values.reshape(len(values), -1)
+        try:
+            values = np.asarray(model.get_feature_importance(few, type="ShapValues"))
+        except cb.CatBoostError as error:
+            print(f"no SHAP values: {str(error).splitlines()[0]}")  # A scaled model has none.
+        else:
+            answers["contributions"] = values.reshape(len(values), -1)
     return answers
 
 

@@ -86,9 +86,12 @@ MODELS = {
 }
 
 
-def log_models():
+def log_models(only):
     """Yields name, scored frame, model URI, and whether it has a signature."""
     for (name, (kind, to_target, parameters)), rows, signed in itertools.product(MODELS.items(), (numbers, mixed), (True, False)):
+        full = f"{name}_{rows.__name__}_{'signed' if signed else 'unsigned'}"
+        if only not in full:
+            continue
         train = rows(600)
         y = target(train)
         y = to_target(y) if to_target else y
@@ -96,10 +99,11 @@ def log_models():
         parameters = dict(QUIET, **parameters, cat_features=cats)
         groups = dict(group_id=np.repeat(np.arange(60), 10)) if kind is K else {}
         model = (kind(parameters) if kind is B else kind(**parameters)).fit(train, y, **groups)
-        full = f"{name}_{rows.__name__}_{'signed' if signed else 'unsigned'}"
         signature = mlflow.models.infer_signature(train, model.predict(train)) if signed else None
         with mlflow.start_run():
-            logged = mlflow.catboost.log_model(model, name=full, signature=signature, registered_model_name=full)
+            # Finding out the requirements would load each model in another process.
+            logged = mlflow.catboost.log_model(model, name=full, signature=signature, registered_model_name=full,
+                                               pip_requirements=["catboost"])
         yield full, rows(8), logged.model_uri
 
 
@@ -180,10 +184,11 @@ def main():
     parser.add_argument("yummyd")
     parser.add_argument("--folder", help="where models are logged, else a temporary folder")
     parser.add_argument("--engine", default="catboost=native")
+    parser.add_argument("--only", default="", help="a part of the models' names")
     options = parser.parse_args()
     folder = pathlib.Path(options.folder or tempfile.mkdtemp(prefix="catboost-pyfunc-")).resolve()
     mlflow.set_tracking_uri(f"file://{folder}/mlruns")
-    models = list(log_models())
+    models = list(log_models(options.only))
     command = [options.yummyd, "--mlruns", f"{folder}/mlruns", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0",
                "--engine", options.engine]
     greeting = folder / "yummyd.txt"

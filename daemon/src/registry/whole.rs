@@ -27,6 +27,8 @@ const NOT_COUNTED: [&str; 7] = [
     "environment_variables.txt",
     "registered_model_meta",
 ];
+/// A part of an upload to MLflow's server, until it is renamed.
+const UPLOAD: &str = ".artifact.uploading.";
 /// More files than this in one model directory are not a model that is served here.
 const MAX_FILES: usize = 10_000;
 /// Directories of a model nest two or three deep.
@@ -35,7 +37,7 @@ const MAX_DEPTH: usize = 16;
 /// between two writes of one model was 40 ms (layouts/write_order_*.txt).
 pub(super) const SETTLE: Duration = Duration::from_millis(500);
 
-/// What a directory looked like: equal values mean that nothing in it changed.
+/// What a directory looked like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Fingerprint {
     hash: u64,
@@ -47,6 +49,13 @@ pub(super) struct Fingerprint {
     newest: Option<SystemTime>,
 }
 
+impl Fingerprint {
+    /// Differs when another version is there: files that come and go beside it do not count.
+    pub(super) fn identity(&self) -> u64 {
+        self.hash
+    }
+}
+
 /// Looks at every file below `dir` without reading any. Links to files are followed as long as they stay within `root`.
 pub(super) fn fingerprint(root: &Path, dir: &Path) -> io::Result<Fingerprint> {
     let mut files = Vec::new();
@@ -56,7 +65,8 @@ pub(super) fn fingerprint(root: &Path, dir: &Path) -> io::Result<Fingerprint> {
     let mut print = Fingerprint { hash: 0, bytes: 0, counted: 0, counted_with_passing: 0, newest: None };
     for file in files {
         let counts = !NOT_COUNTED.contains(&file.name.as_str());
-        print.counted_with_passing += if counts { file.size } else { 0 };
+        let is_upload = file.name.rsplit('/').next().is_some_and(|name| name.starts_with(UPLOAD));
+        print.counted_with_passing += if counts && !is_upload { file.size } else { 0 };
         if is_passing(&file.name) {
             continue;
         }
@@ -199,7 +209,7 @@ mod tests {
             fs::write(dir.path().join(name), "something").unwrap();
         }
         let after = fingerprint(dir.path(), dir.path()).unwrap();
-        assert_eq!(before.hash, after.hash);
+        assert_eq!(before.identity(), after.identity());
         assert_eq!(check(dir.path(), &after, Duration::ZERO), Ok(()));
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{
     Json, Router,
     extract::{Path, State},
-    http::header::CONTENT_TYPE,
+    http::{StatusCode, header::CONTENT_TYPE},
     response::{Html, IntoResponse as _, Response},
     routing::get,
 };
@@ -121,7 +121,13 @@ async fn ready(State(app): State<Arc<App>>, Path(name): Path<String>) -> Respons
             });
             Json(body).into_response()
         }
-        Err(error) => error_response(&error),
+        Err(error @ ResolveError::NotFound(_)) => error_response(&error),
+        Err(error) => {
+            let mut response = error_response(&error);
+            // Whatever the reason is: it is known, and it does not serve.
+            *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+            response
+        }
     }
 }
 

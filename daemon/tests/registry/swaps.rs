@@ -19,8 +19,8 @@ const CONNECTIONS: u64 = 8;
 const PACE: Duration = Duration::from_millis(2);
 /// Swaps before memory is looked at for the first time.
 const WARM_UP: u64 = 20;
-/// Of the long run: its aims are those of the issue.
-const LONG: u64 = 1000;
+/// From so many on it is a long run: its aims are those of the issue.
+const LONG: u64 = 200;
 
 /// What the connections saw.
 #[derive(Default)]
@@ -89,8 +89,9 @@ fn swap(daemon: &Process, store: &Store, swaps: u64) -> (Vec<f64>, u64, u64) {
             before = daemon.resident();
         }
     }
-    // What was replaced is freed by the next looks.
-    std::thread::sleep(Duration::from_secs(2));
+    // What was replaced is freed by the next looks; what its requests were counted in is kept while the windows of the
+    // live numbers have them: a minute.
+    std::thread::sleep(if swaps >= LONG { Duration::from_secs(65) } else { Duration::from_secs(2) });
     (delays, before, daemon.resident())
 }
 
@@ -127,8 +128,8 @@ fn versions_and_aliases_change_under_load() {
     println!("requests over 1 ms: {:?} of {:?} (without swaps, with)", of(&seen.slow), of(&seen.all));
     println!("resident: {:.1} MB after {WARM_UP} swaps, {:.1} MB at the end", before as f64 / 1e6, after as f64 / 1e6);
     assert_eq!((seen.failed.load(Relaxed), seen.wrong.load(Relaxed)), (0, 0), "failed, wrong");
-    assert!(after as f64 <= before as f64 * 1.1, "memory grew from {before} to {after}");
     if swaps >= LONG {
+        assert!(after as f64 <= before as f64 * 1.1, "memory grew from {before} to {after}");
         assert!(median <= 300.0, "{median} ms");
     }
 }

@@ -7,7 +7,7 @@
     docs/benchmarks/peers/compare.py check              # the same answers? stops here if not
     for i in 1 2 3; do docs/benchmarks/peers/compare.py round; done     # 16 connections, as fast as they can; ~2 min each
     docs/benchmarks/peers/compare.py rates              # p99 at fixed rates (the yummy grid, quick form); ~4 min
-    docs/benchmarks/peers/compare.py table --into README.md docs/benchmarks/peers.md
+    docs/benchmarks/peers/compare.py table --brief README.md --into docs/benchmarks/peers.md
     docs/benchmarks/peers/compare.py down
 
 Steps are separate so that a shared machine is held for minutes, not for half an hour. Needs wrk. Nothing is typed by
@@ -242,7 +242,9 @@ def table(args):
     text += rate_table([line for line in lines if line["kind"] == "rate"])
     for path in args.into:
         inside(path, "\n".join(text))
-    if not args.into:
+    for path in args.brief:
+        inside(path, "\n".join([machine(args, closed), "", *closed_table(closed, names, 1)]))
+    if not args.into + args.brief:
         print("\n".join(text))
 
 
@@ -323,7 +325,8 @@ def main():
     parser.add_argument("step", choices=steps)
     parser.add_argument("--target", type=lambda text: Path(text).absolute(), default=target, help="where cargo builds")
     parser.add_argument("--installed", type=lambda text: Path(text).absolute(), help="where setup.sh installed")
-    parser.add_argument("--into", nargs="*", default=[], help="files with the markers")
+    parser.add_argument("--into", nargs="*", default=[], help="files with the markers, for all tables")
+    parser.add_argument("--brief", nargs="*", default=[], help="files with the markers, for the one of one row")
     args = parser.parse_args()
     args.installed = args.installed or args.target / "peers"
     args.work = args.target / "peers-work"

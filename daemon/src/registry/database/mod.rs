@@ -104,7 +104,8 @@ impl Database {
         }
         let Some(path) = &self.path else {
             if let Some(path) = self.places.first().filter(|_| self.named) {
-                scan.problems.push(format!("there is no {} (yet); see --backend-store", path.display()));
+                let what = if path.is_dir() { "is a directory, no database" } else { "is not there (yet)" };
+                scan.problems.push(format!("{} {what}; see --backend-store", path.display()));
                 scan.database = Some(path.clone());
             }
             return;

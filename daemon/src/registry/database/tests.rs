@@ -232,7 +232,7 @@ fn a_database_that_is_named_and_not_there_is_waited_for() {
         database.add_to(&root, &mut scan, &mut ById::new());
         scan
     };
-    assert!(look().problems[0].contains("other.db (yet); see --backend-store"));
+    assert!(look().problems[0].contains("other.db is not there (yet); see --backend-store"));
     fs::write(&path, "").unwrap();
     assert_eq!(look().problems, Vec::<String>::new(), "an empty file is a database without tables");
     Connection::open(&path).unwrap().execute_batch(TABLES).unwrap();

@@ -43,6 +43,7 @@ impl Keeper {
             return;
         }
         match self.slots.readiness(&dir) {
+            Readiness::Good if self.serving.contains(&key) => {}
             Readiness::Good => {
                 self.offered.insert(key.clone());
                 let bytes = self.slots.memory(&dir);

@@ -161,17 +161,19 @@ impl Slots {
             Err(error) if error.kind() == io::ErrorKind::NotFound => (None, Some("its files are gone".to_owned())),
             Err(error) => (None, Some(format!("cannot read its files: {error}"))),
         };
-        if (slot.print, &slot.unreadable) != (print, &unreadable) {
-            // What was loaded is not made worse by files that cannot be read: only others make it another version.
-            if print.is_some() && slot.print != print {
-                slot.outcome = None;
-                slot.retries = 0;
-            }
-            slot.print = print.or(slot.print);
-            slot.unreadable = unreadable;
+        let identity = |print: &Option<Fingerprint>| print.as_ref().map(Fingerprint::identity);
+        let is_other = identity(&slot.print) != identity(&print);
+        if is_other || slot.unreadable != unreadable {
             slot.since = Instant::now();
             self.changed = true;
         }
+        // What was loaded is not made worse by files that cannot be read: only others make it another version.
+        if is_other && print.is_some() {
+            slot.outcome = None;
+            slot.retries = 0;
+        }
+        slot.print = print.or(slot.print);
+        slot.unreadable = unreadable;
         let failed = matches!(&slot.outcome, Some(Err((ModelState::Failed, _))));
         if failed && slot.retries < MAX_RETRIES && slot.tried.elapsed() >= RETRY_AFTER {
             slot.retries += 1;

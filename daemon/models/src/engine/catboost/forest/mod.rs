@@ -215,3 +215,81 @@ fn planes(trees: &[ObliviousTree], leaf_values: &[f64], dimension: usize) -> Vec
     planes.extend([0.0; REACH]);
     planes
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{BLOCK, Forest, SMALL_BLOCK, Shape, oblivious::add_block_portable, one_row::OneRow};
+    use crate::engine::catboost::{columns::Test, file::Trees};
+
+    /// Numbers that are the same in every run (xorshift64*).
+    struct Random(u64);
+
+    impl Random {
+        fn below(&mut self, limit: usize) -> usize {
+            self.0 ^= self.0 >> 12;
+            self.0 ^= self.0 << 25;
+            self.0 ^= self.0 >> 27;
+            (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % limit
+        }
+    }
+
+    /// A forest of trees of many depths, over borders and single values.
+    fn forest(random: &mut Random, trees: usize, columns: usize, dimension: usize, deepest: usize) -> Forest {
+        let splits: Vec<Test> = (0..300)
+            .map(|_| {
+                let (first, k) = (random.below(columns), random.below(255));
+                if random.below(3) == 0 { Test::value(first, k) } else { Test::border(first, k) }
+            })
+            .collect();
+        let depths: Vec<usize> = (0..trees).map(|_| random.below(deepest + 1)).collect();
+        let values: usize = depths.iter().map(|depth| dimension << depth).sum();
+        let trees = depths.iter().map(|&depth| (0..depth).map(|_| random.below(splits.len())).collect()).collect();
+        let values = (0..values).map(|_| random.below(1 << 30) as f64 / 7.0 - 5e7).collect();
+        Forest::new(&Trees::Oblivious(trees), &splits, dimension, values).unwrap()
+    }
+
+    #[test]
+    fn all_kernels_add_the_same_leaves_in_the_same_order() {
+        let mut random = Random(7);
+        for (trees, columns, dimension, deepest) in [
+            (0, 1, 1, 0),
+            (1, 1, 1, 6),
+            (31, 5, 1, 8),
+            (100, 40, 1, 6),
+            (70, 300, 2, 6),
+            (65, 17, 5, 10),
+            (9, 3, 3, 16),
+        ] {
+            let forest = forest(&mut random, trees, columns, dimension, deepest);
+            check_blocks::<SMALL_BLOCK>(&forest, columns, &mut random);
+            check_blocks::<BLOCK>(&forest, columns, &mut random);
+        }
+    }
+
+    fn check_blocks<const N: usize>(forest: &Forest, columns: usize, random: &mut Random) {
+        let Shape::Oblivious { trees, planes, .. } = &forest.shape else { panic!("trees of levels") };
+        let bins: Vec<i8> = (0..columns * N).map(|_| random.below(256) as u8 as i8).collect();
+        let dimension = forest.dimension();
+        // What every other way must give: one tree after the other, in plain code.
+        let mut expected = vec![0.0; N * dimension];
+        for (row, sums) in expected.chunks_exact_mut(dimension).enumerate() {
+            let own: Vec<i8> = bins.iter().skip(row).step_by(N).copied().collect();
+            OneRow::Plain.sum(trees, &forest.leaf_values, &own, sums);
+            let mut padded = own;
+            padded.resize(columns.max(forest.row_bins()), 0);
+            let mut shuffled = vec![f64::NAN; dimension];
+            forest.sum_row(&padded, &mut shuffled);
+            assert_eq!(shuffled, sums, "row {row} of {columns} columns");
+        }
+        for rows in [1, 7, 8, N - 1, N] {
+            let mut sums = vec![f64::NAN; rows * dimension];
+            forest.sum_block::<N>(&bins, &mut sums);
+            assert_eq!(sums, expected[..rows * dimension], "{rows} rows");
+        }
+        let planes = if planes.is_empty() { &forest.leaf_values } else { planes };
+        let mut sums = vec![[0.0; N]; dimension];
+        add_block_portable(trees, planes, bins.as_chunks().0, N, &mut sums);
+        let portable: Vec<f64> = (0..N * dimension).map(|at| sums[at % dimension][at / dimension]).collect();
+        assert_eq!(portable, expected);
+    }
+}

@@ -79,6 +79,17 @@ pub(super) fn add_block<const N: usize>(
         // SAFETY: the processor has AVX2.
         return unsafe { avx2::add_block(trees, planes, bins, rows, sums) };
     }
+    add_block_portable(trees, planes, bins, rows, sums);
+}
+
+/// The same for every processor.
+pub(super) fn add_block_portable<const N: usize>(
+    trees: &[ObliviousTree],
+    planes: &[f64],
+    bins: &[[i8; N]],
+    rows: usize,
+    sums: &mut [[f64; N]],
+) {
     add_block_with(trees, planes, bins, rows, sums, |tests, bins, numbers, _| leaf_numbers(tests, bins, numbers));
 }
 

@@ -4,6 +4,8 @@
 //! made. The leaves are added one after the other, and each addition waits for the last one: so those of one group of
 //! trees are added between the levels of the next.
 
+#![cfg_attr(not(target_arch = "x86_64"), allow(dead_code))] // No other architecture has such vectors.
+
 use super::{
     super::{columns::Test, has_avx2},
     oblivious::{LOW_LEVELS, ObliviousTree, REACH},
