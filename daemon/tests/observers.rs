@@ -72,7 +72,7 @@ fn a_program_whose_allocator_does_not_sample_says_so() {
 fn beyond_loopback_there_are_numbers_and_no_profiles() {
     let fixture = Fixture::demo_with(|settings| settings.listen = Some(vec!["0.0.0.0:0".parse().unwrap()]));
     let loopback = ([127, 0, 0, 1], fixture.daemon().addresses()[0].port()).into();
-    let mut get = |path| Client::connect(loopback).call("GET", path, &[], b"");
+    let get = |path| Client::connect(loopback).call("GET", path, &[], b"");
     assert_eq!((get("/stats").status, get("/metrics").status), (200, 200));
     for path in ["/debug/flamegraph.svg?seconds=1", "/debug/pprof/heap", "/debug/pprof/cmdline", "/debug/profiles"] {
         let answer = get(path);
