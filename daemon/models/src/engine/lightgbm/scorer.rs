@@ -160,8 +160,10 @@ impl LightGbm {
             return self.transformed(frame, out);
         };
         self.probabilities(frame, out)?;
+        // A classifier of one class has two probabilities as well.
+        let width = labels.len().max(2);
         for row in 0..frame.rows() {
-            out[row] = first_maximum(&out[row * labels.len()..][..labels.len()]);
+            out[row] = first_maximum(&out[row * width..][..width]);
         }
         out.truncate(frame.rows());
         Ok(())
@@ -256,8 +258,8 @@ impl Outputs {
             Estimator::Regressor { .. } => outputs.predict_proba = None,
             Estimator::Classifier { custom_objective: true, .. } => outputs.predict_proba = Some(scores),
             Estimator::Classifier { labels, custom_objective: false } => {
-                let classes = classes(booster, labels.len());
-                if classes != Some(labels.len()) {
+                let width = labels.len().max(2);
+                if classes(booster, labels.len()) != Some(width) || (labels.len() == 1 && !always_first(booster)) {
                     return Err(LoadError::unsupported(format!(
                         "an LGBMClassifier of {} classes whose model has {} outputs",
                         labels.len(),
@@ -265,7 +267,7 @@ impl Outputs {
                     )));
                 }
                 outputs.predict = Output { shape: Shape::Vector, values: Values::Labels(labels.clone()) };
-                outputs.predict_proba = Some(Output { shape: Shape::Matrix(labels.len()), values: Values::Float });
+                outputs.predict_proba = Some(Output { shape: Shape::Matrix(width), values: Values::Float });
             }
         }
         Ok(outputs)
@@ -292,6 +294,14 @@ fn classes(booster: &Booster, labels: usize) -> Option<usize> {
     if multiclass { Some(booster.outputs) } else { (booster.outputs == 1).then_some(2) }
 }
 
+/// Whether a model answers every row with a score that stands for the first class: what LightGBM makes of a target that
+/// has only one. Where it could answer with the second, Python would raise an error.
+fn always_first(booster: &Booster) -> bool {
+    let trees = booster.scored_trees();
+    let score: f64 = trees.iter().map(|tree| tree.leaf_values[0]).sum();
+    trees.iter().all(|tree| tree.tree.nodes().is_empty()) && score <= 0.0
+}
+
 fn number_feature(name: &str) -> Feature {
     Feature { name: name.to_owned(), kind: FeatureKind::Number }
 }
@@ -306,4 +316,38 @@ fn first_maximum(values: &[f64]) -> f64 {
         }
     }
     best as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::lightgbm::text;
+
+    fn one_class(leaf: &str) -> Result<LightGbm, LoadError> {
+        let model = format!(
+            "tree\nnum_class=1\nmax_feature_idx=0\nobjective=binary sigmoid:1\nfeature_names=a\nfeature_infos=none\n\n\
+             Tree=0\nnum_leaves=1\nnum_cat=0\nleaf_value={leaf}\n\n\nend of trees\n"
+        );
+        let labels = Arc::new(Labels::Int(vec![5]));
+        let estimator = Estimator::Classifier { labels, custom_objective: false };
+        LightGbm::new(text::parse("model.lgb", &model)?, estimator, &[])
+    }
+
+    #[test]
+    fn a_classifier_of_one_class_has_two_probabilities_and_one_answer() {
+        let scorer = one_class("-34.5").unwrap();
+        let frame = Frame::from_cells(vec![1.0, f64::NAN], 2, 1).unwrap();
+        let mut out = Vec::new();
+        scorer.score(Method::Predict, &frame, &mut out).unwrap();
+        assert_eq!(out, [0.0, 0.0]);
+        scorer.score(Method::PredictProba, &frame, &mut out).unwrap();
+        assert_eq!(out.len(), 4);
+        assert!(out[0] > out[1]);
+    }
+
+    /// Python's `inverse_transform` would raise for it.
+    #[test]
+    fn a_classifier_of_one_class_that_could_answer_another_is_unsupported() {
+        assert!(one_class("0.5").unwrap_err().is_unsupported());
+    }
 }

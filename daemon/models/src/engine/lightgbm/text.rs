@@ -197,6 +197,15 @@ mod tests {
         objective=regression\nfeature_names=a\tb x=1\nfeature_infos=none 3:1\n\nTree=0\nnum_leaves=1\nnum_cat=0\n\
         leaf_value=2.5\n\n\nend of trees\n\nparameters:\n[linear_tree: 0]\nend of parameters\n\npandas_categorical:null\n";
 
+    /// As LightGBM 3.0 to 4.0 write a tree without splits.
+    #[test]
+    fn a_single_leaf_needs_no_count() {
+        let booster =
+            parse("model.lgb", &STUMP.replace("leaf_value=2.5", "leaf_value=2.5\nleaf_weight=\nleaf_count=")).unwrap();
+        assert_eq!(booster.trees[0].leaf_values, [2.5]);
+        assert_eq!(booster.trees[0].leaf_counts.len(), 1);
+    }
+
     #[test]
     fn names_end_at_spaces_alone() {
         let booster = parse("model.lgb", STUMP).unwrap();

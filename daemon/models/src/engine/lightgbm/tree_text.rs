@@ -79,7 +79,12 @@ impl<'a> Block<'a> {
             tree: Arc::new(Tree::new(nodes, sets, features).map_err(|error| error.to_string())?),
             leaf_values,
             linear,
-            leaf_counts: self.leaf_count.map_or(Ok(Vec::new()), |text| ints("leaf_count", text, leaves))?,
+            leaf_counts: match self.leaf_count {
+                Some(text) if leaves > 1 => ints("leaf_count", text, leaves)?,
+                // Nobody asks for it; LightGBM 3 and 4.0 leave the line empty.
+                _ if leaves == 1 => vec![0],
+                _ => Vec::new(),
+            },
             node_counts: match self.internal_count {
                 Some(text) if leaves > 1 => ints("internal_count", text, leaves - 1)?,
                 _ => Vec::new(),
