@@ -6,6 +6,7 @@
 //!   `reuseport`: each runtime has a listening socket of its own; `multi`: one runtime with a thread per core.
 //! * `--handler score`: what `yummyd` does with a request; `hyper`: reads the body and answers what never changes, the
 //!   ceiling; `axum`: the same behind axum's router.
+//! * `--vectored`: an answer's head and body as two pieces (`writev`), not copied into one write as `yummyd` does.
 //! * `--nagle`: leaves the delay of small writes on.
 //!
 //! Loopback only; it says its address and runs until it is killed.
@@ -24,15 +25,20 @@ use bytes::Bytes;
 use clap::Parser;
 use http::{HeaderValue, Request, Response, header};
 use http_body_util::{BodyExt as _, Full};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{
+    body::Incoming,
+    rt::{Read, Write},
+    server::conn::http1,
+    service::service_fn,
+};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, Type};
 use tokio::runtime::{Builder, Runtime};
 use tower::ServiceExt as _;
 use yummyd::{
     config::{Config, args::Settings},
     run::Daemon,
-    serve::{App, Body, handle},
+    serve::{App, Body, handle, socket::Socket},
 };
 
 /// What a daemon answers for one row of the demo model.
@@ -59,6 +65,8 @@ struct Args {
     #[arg(long, default_value = "hyper")]
     handler: Handler,
     #[arg(long)]
+    vectored: bool,
+    #[arg(long)]
     nagle: bool,
     #[arg(long, default_value = "127.0.0.1:0")]
     listen: SocketAddr,
@@ -72,6 +80,7 @@ struct Args {
 #[derive(Clone)]
 struct Shared {
     handler: Handler,
+    vectored: bool,
     nagle: bool,
     app: Option<Arc<App>>,
     router: Router,
@@ -83,7 +92,7 @@ fn main() {
     let constant = || async { ([(header::CONTENT_TYPE, "application/json")], ANSWER) };
     let router = Router::new().route("/models/{name}/invocations", post(move |_: Bytes| constant()));
     let app = daemon.as_ref().map(|daemon| Arc::clone(daemon.app()));
-    let shared = Shared { handler: args.handler, nagle: args.nagle, app, router };
+    let shared = Shared { handler: args.handler, vectored: args.vectored, nagle: args.nagle, app, router };
     let socket = listen(args.listen, args.accept == Accept::Reuseport);
     let address = socket.local_addr().unwrap();
     println!("{address}");
@@ -121,7 +130,7 @@ fn start_daemon(mlruns: PathBuf, threads: usize) -> Daemon {
 
 fn listen(address: SocketAddr, reuse_port: bool) -> TcpListener {
     assert!(address.ip().is_loopback(), "loopback only");
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
+    let socket = socket2::Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
     socket.set_reuse_address(true).unwrap();
     socket.set_reuse_port(reuse_port).unwrap();
     socket.set_nonblocking(true).unwrap();
@@ -168,10 +177,14 @@ async fn accept(socket: TcpListener, shared: &Shared) {
 
 fn connect(stream: TcpStream, shared: &Shared) {
     stream.set_nodelay(!shared.nagle).unwrap();
-    let stream = TokioIo::new(tokio::net::TcpStream::from_std(stream).unwrap());
-    let shared = shared.clone();
+    let stream = tokio::net::TcpStream::from_std(stream).unwrap();
+    if shared.vectored { spawn(TokioIo::new(stream), shared) } else { spawn(Socket::new(stream), shared) }
+}
+
+fn spawn(stream: impl Read + Write + Unpin + Send + 'static, shared: &Shared) {
+    let shared = Arc::new(shared.clone());
     let service = service_fn(move |request| {
-        let shared = shared.clone();
+        let shared = Arc::clone(&shared);
         async move { Ok::<_, std::convert::Infallible>(answer(&shared, request).await) }
     });
     tokio::spawn(http1::Builder::new().timer(TokioTimer::new()).serve_connection(stream, service));

@@ -143,7 +143,11 @@ pub(crate) fn registry_options(config: &Config) -> registry::Options {
     registry::Options {
         root: config.mlruns.clone(),
         default_model: config.default_model.clone(),
-        logged_models: config.logged_models,
+        backend_store: config.backend_store.clone(),
+        policies: config.policies.clone(),
+        logged: config.logged_models,
+        logged_bytes: config.logged_model_bytes,
+        grace: config.grace,
         engines: config.engines.clone(),
         non_finite: config.non_finite,
         debounce: config.debounce,

@@ -193,6 +193,16 @@ fn a_refused_body_is_taken_in_so_that_the_answer_arrives() {
 }
 
 #[test]
+fn a_client_that_waits_for_a_word_is_refused_before_it_sends() {
+    let fixture = demo(|settings| settings.max_body_bytes = Some(100));
+    let mut client = fixture.client();
+    client.send(
+        format!("POST {PATH} HTTP/1.1\r\nhost: t\r\nexpect: 100-continue\r\ncontent-length: 101\r\n\r\n").as_bytes(),
+    );
+    assert_error(&client.receive(false), 413, "BAD_REQUEST");
+}
+
+#[test]
 fn the_bound_of_a_body_holds_without_a_length_too() {
     let fixture = demo(|settings| settings.max_body_bytes = Some(100));
     let mut client = fixture.client();

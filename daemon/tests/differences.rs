@@ -152,22 +152,3 @@ fn objects_with_different_indexes_are_refused() {
     let other = same.replace(r#""d": {"0": 4}"#, r#""d": {"1": 4}"#);
     assert_eq!(refused(&case("doubles"), JSON, &other).0, 400);
 }
-
-#[test]
-fn only_ascii_digits_are_digits() {
-    let body = r#"{"dataframe_split": {"columns": ["a", "b c", "ü", "d"], "data": [["١", 1, 1, 1]]}}"#;
-    assert_eq!(refused(&case("doubles"), JSON, body).0, 400);
-}
-
-#[test]
-fn catboost_features_that_no_tree_uses_are_asked_for_too() {
-    let (status, body) = refused(&case("no signature by name"), JSON, r#"{"inputs": [[1.5, 2, 3]]}"#);
-    assert_eq!(status, 400);
-    assert!(body.contains("Feature d is present in model but not in pool."), "{body}");
-}
-
-#[test]
-fn an_empty_list_is_no_number() {
-    let body = r#"{"inputs": {"a": [[]], "b c": [1], "ü": [1], "d": [1]}}"#;
-    assert_eq!(refused(&case("doubles"), JSON, body).0, 400);
-}

@@ -41,7 +41,9 @@ fn three_times_its_limit_costs_nothing_of_what_it_completes() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     println!("| rows | offered/s | completed/s | refused or late | p50 ms of what completed | slowest /ping ms |");
     println!("|---|---|---|---|---|---|");
-    for rows in [20, 1000] {
+    // Without optimisation the generator is too slow for small requests.
+    let small = (!cfg!(debug_assertions)).then_some(20);
+    for rows in small.into_iter().chain([1000]) {
         // A daemon each time: what the first left behind is not the second's.
         let daemon = Daemon::start();
         LocalSet::new().block_on(&runtime, overload(daemon.address, rows));

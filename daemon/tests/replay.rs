@@ -40,6 +40,17 @@ fn recorded_pairs_are_answered_as_recorded() {
     tally.report("http_pairs.jsonl");
 }
 
+/// Pairs that `docs/clients/compare_with_mlflow.py` found answered otherwise, before they were.
+#[test]
+fn pairs_that_a_comparison_found_are_answered_as_recorded() {
+    let mut fixtures = Fixture::all();
+    let mut tally = Tally::default();
+    for line in include_str!("data/compared_pairs.jsonl").lines() {
+        tally.replay(&serde_json::from_str(line).unwrap(), &mut fixtures);
+    }
+    tally.report("compared_pairs.jsonl");
+}
+
 /// Pairs that were made beside the fixtures, each with the folder of its model: `YUMMY_PAIRS=pairs.jsonl`.
 #[test]
 fn further_pairs_are_answered_as_recorded() {

@@ -5,7 +5,7 @@
     cargo build --release -p yummyd --features measure && docs/benchmarks/telemetry.py record | allocators | heap
 
 Needs wrk (apt install wrk); no Python package. Sides of a pair are interleaved, first one then the other: ratios carry
-over to other machines, requests a second do not. Loopback only. ROUNDS and SECONDS of a part can be set by environment.
+over to other machines, requests a second do not. Loopback only. ROUNDS, SECONDS, ROWS and HZ can be set by environment.
 """
 import http.client, json, os, pathlib, re, socket, statistics, subprocess, sys, tempfile, threading, time, urllib.request
 
@@ -13,6 +13,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release"
 ROUNDS = int(os.environ.get("ROUNDS", 10))
 SECONDS = int(os.environ.get("SECONDS", 4))
+# Rates of the part `capture`, and rows a request of all pairs.
+HZ = [int(hz) for hz in os.environ.get("HZ", "99,499,999").split(",")]
+ROWS = [int(rows) for rows in os.environ.get("ROWS", "1,100").split(",")]
 TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -22,15 +25,24 @@ def free_port():
         return s.getsockname()[1]
 
 
-class Daemon:
-    """yummyd on the demo models."""
+def on_core(core):
+    return lambda: os.sched_setaffinity(0, {core})
 
-    def __init__(self, name="", env=None, args=()):
-        self.name, port, admin = name, free_port(), free_port()
+
+class Daemon:
+    """yummyd on the demo models. For pairs it has one core and the client another: what bounds both sides is then the
+    daemon, and not who gets which core when."""
+
+    def __init__(self, env=None, args=(), pinned=True):
+        port, admin = free_port(), free_port()
+        self.pinned = pinned
+        if pinned:
+            args = (*args, "--io-threads", "1", "--compute-threads", "1")
         self.url, self.admin = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{admin}"
         command = [TARGET / "yummyd", "--mlruns", ROOT / "assets/mlruns", "--listen", f"127.0.0.1:{port}",
                    "--admin-listen", f"127.0.0.1:{admin}", "--log", "warn", *args]
-        self.process = subprocess.Popen(command, env={**os.environ, **(env or {})}, stdout=subprocess.DEVNULL)
+        self.process = subprocess.Popen(command, env={**os.environ, **(env or {})}, stdout=subprocess.DEVNULL,
+                                        preexec_fn=on_core(0) if pinned else None)
         while True:
             try:
                 get(self.url + "/models/wine/ready")
@@ -55,17 +67,20 @@ class Daemon:
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(key + r":\s+(\d+)", status)[1]) / 1024
 
-    def wrk(self, rows, seconds=SECONDS, connections=16, model="wine"):
-        """Requests a second, and CPU microseconds a request."""
+    def wrk(self, rows, seconds=SECONDS, connections=16, model="wine", whole=False):
+        """Requests a second, and CPU microseconds a request; or wrk's whole text. Without rows, of `/ping`."""
         with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
-            script.write(self.post(rows, model))
+            script.write(self.post(rows, model) if rows else "")
             script.flush()
             before = self.cpu()
             text = subprocess.run(
-                ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", script.name, f"{self.url}/models/{model}/invocations"],
-                capture_output=True, text=True, check=True).stdout
+                ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", script.name,
+                 f"{self.url}/models/{model}/invocations" if rows else f"{self.url}/ping"],
+                capture_output=True, text=True, check=True, preexec_fn=on_core(1) if self.pinned else None).stdout
             cpu = self.cpu() - before
         assert "Non-2xx" not in text, text
+        if whole:
+            return text
         requests = int(re.search(r"(\d+) requests in", text)[1])
         return float(re.search(r"Requests/sec:\s+([\d.]+)", text)[1]), cpu / requests * 1e6
 
@@ -98,6 +113,27 @@ def pairs(title, one, other, rows):
         sides = [one, other] if number % 2 == 0 else [other, one]
         got = {id(side): side(rows) for side in sides}
         ratios.append([got[id(one)][i] / got[id(other)][i] for i in (0, 1)])
+    line(title, rows, ratios)
+
+
+def fresh_pairs(title, one, other, rows):
+    """The same with two daemons, started anew every few rounds: where a process lies in memory is worth some percent."""
+    ratios = []
+    for number in range(ROUNDS):
+        if number % 5 == 0:
+            sides = [Daemon(**one), Daemon(**other)]
+        order = sides if number % 2 == 0 else sides[::-1]
+        got = {id(side): side.wrk(rows) for side in order}
+        ratios.append([got[id(sides[0])][i] / got[id(sides[1])][i] for i in (0, 1)])
+        if number % 5 == 4 or number == ROUNDS - 1:
+            memory = [side.rss_mb() for side in sides]
+            for side in sides:
+                side.__exit__()
+    line(title, rows, ratios)
+    return memory
+
+
+def line(title, rows, ratios):
     print(f"| {title}, {rows} row{'s' if rows > 1 else ''} | RPS | {spread([r[0] for r in ratios])} |")
     print(f"| | CPU a request | {spread([r[1] for r in ratios])} |", flush=True)
 
@@ -108,17 +144,15 @@ def header(what):
 
 def record():
     header("recording on : off")
-    with Daemon("on") as on, Daemon("off", {"YUMMY_RECORD": "off"}) as off:
-        for rows in (1, 100):
-            pairs("`YUMMY_RECORD` on : off", on.wrk, off.wrk, rows)
+    for rows in ROWS:
+        fresh_pairs("`YUMMY_RECORD` on : off", {}, {"env": {"YUMMY_RECORD": "off"}}, rows)
 
 
 def heap():
     header("heap sampling on : off")
-    with Daemon("on") as on, Daemon("off", args=("--heap-sample-bytes", "0")) as off:
-        for rows in (1, 100):
-            pairs("every 512 KiB : never", on.wrk, off.wrk, rows)
-        print(f"\nRSS after that: {on.rss_mb():.1f} MB on, {off.rss_mb():.1f} MB off")
+    for rows in ROWS:
+        on, off = fresh_pairs("every 512 KiB : never", {}, {"args": ("--heap-sample-bytes", "0")}, rows)
+    print(f"\nRSS after that: {on:.1f} MB on, {off:.1f} MB off")
 
 
 def capture():
@@ -139,47 +173,72 @@ def capture():
                 return result
             return run
 
-        for hz in (99, 499, 999):
-            for rows in (1, 100):
+        for hz in HZ:
+            for rows in ROWS:
                 pairs(f"{hz} Hz : none", with_capture(hz), daemon.wrk, rows)
 
 
 def allocators():
     names = ("system", "mimalloc", "jemalloc")
+    of = lambda name: {"env": {"YUMMY_ALLOCATOR": name}}
     header("allocator : system's")
-    daemons = {name: Daemon(name, {"YUMMY_ALLOCATOR": name}) for name in names}
-    start = {name: daemon.rss_mb() for name, daemon in daemons.items()}
-    try:
-        for rows in (1, 100, 1000):
-            for name in names[1:]:
-                pairs(name, daemons[name].wrk, daemons["system"].wrk, rows)
-        print("\n| allocator | RSS at the start MB | after the rounds | peak | 10 s later |\n|---|---|---|---|---|")
-        after = {name: daemon.rss_mb() for name, daemon in daemons.items()}
-        time.sleep(10)
-        for name, daemon in daemons.items():
-            print(f"| {name} | {start[name]:.1f} | {after[name]:.1f} | {daemon.rss_mb(True):.1f} | {daemon.rss_mb():.1f} |")
-    finally:
-        for daemon in daemons.values():
-            daemon.__exit__()
+    for rows in ROWS:
+        for name in names[1:]:
+            fresh_pairs(name, of(name), of("system"), rows)
+    print("\n| allocator | RSS at the start MB | after 3 s each of 1, 100, 1,000 rows | peak | 10 s later |\n|---|---|---|---|---|")
+    for name in names:
+        with Daemon(**of(name)) as daemon:
+            begin = daemon.rss_mb()
+            for rows in (1, 100, 1000):
+                daemon.wrk(rows, seconds=3)
+            after = daemon.rss_mb()
+            time.sleep(10)
+            print(f"| {name} | {begin:.1f} | {after:.1f} | {daemon.rss_mb(True):.1f} | {daemon.rss_mb():.1f} |", flush=True)
 
 
 def truth():
-    """Percentiles of the daemon against those of the load generator, of one run each."""
-    print("| offered/s | p50 daemon ms | p50 client | p99 daemon | p99 client | within 5 % + 100 µs |\n|---|---|---|---|---|---|")
+    """Percentiles of the daemon against those of a client, of one run each: one connection of wrk, one request after the
+    other, and the load generator's service times at fixed rates. The same client's `/ping`, for which the daemon does
+    nothing, says how much of the difference is the way there and back, and the machine."""
+    with Daemon(pinned=False) as daemon:
+        text = daemon.wrk(None, seconds=10, connections=1, whole=True)
+        print(f"wrk, 1 connection, `/ping`: p50 {latency(text, 'p50'):.3f} ms, p99 {latency(text, 'p99'):.3f} ms\n")
+    print("| client | rows | p50 daemon ms | p50 client | within 5 % + 100 µs | p99 daemon | p99 client | within |")
+    print("|---|---|---|---|---|---|---|---|")
+
+    def agree(client, rows, ours, theirs):
+        held = ["yes" if abs(ours[p] - theirs[p]) <= 0.05 * theirs[p] + 0.1 else "no" for p in ("p50", "p99")]
+        print(f"| {client} | {rows} | {ours['p50']:.3f} | {theirs['p50']:.3f} | {held[0]} | {ours['p99']:.3f} "
+              f"| {theirs['p99']:.3f} | {held[1]} |", flush=True)
+
+    for rows in (1, 100, 1000, 10000):
+        with Daemon(pinned=False) as daemon:
+            text = daemon.wrk(rows, seconds=10, connections=1, whole=True)
+            agree("wrk, 1 connection", rows, start(daemon), {p: latency(text, p) for p in ("p50", "p99")})
     tui = os.environ.get("YUMMY_TUI", TARGET / "yummy-tui")
-    for rate in (200, 1000, 3000):
-        with Daemon() as daemon:
-            report = subprocess.run([tui, "load", "burst", "--url", daemon.url, "--model", "wine", "--rate", str(rate),
-                                     "--duration", "10s", "--json"], check=True, capture_output=True, text=True).stdout
-            ours = json.loads(get(daemon.admin + "/stats"))["total"]["start"]["latency_ms"]
+    for rate, rows in ((200, 1), (1000, 1), (1000, 100)):
+        with Daemon(pinned=False) as daemon:
+            command = [tui, "load", "burst", "--url", daemon.url, "--model", "wine", "--rate", rate, "--rows", rows,
+                       "--duration", "10s", "--json"]
+            # Its exit code is about the server's speed.
+            report = subprocess.run([str(part) for part in command], capture_output=True, text=True).stdout
             theirs = max(json.loads(report)["trials"], key=lambda trial: trial["sent"])["service_ms"]
-            held = all(abs(ours[p] - theirs[p]) <= 0.05 * theirs[p] + 0.1 for p in ("p50", "p99"))
-            print(f"| {rate} | {ours['p50']:.3f} | {theirs['p50']:.3f} | {ours['p99']:.3f} | {theirs['p99']:.3f} | {'yes' if held else 'NO'} |", flush=True)
+            agree(f"yummy-tui load, {rate}/s", rows, start(daemon), theirs)
+
+
+def start(daemon):
+    return json.loads(get(daemon.admin + "/stats"))["total"]["start"]["latency_ms"]
+
+
+def latency(text, percentile):
+    """Milliseconds of a line `50%  1.23ms` of wrk's."""
+    number, unit = re.search(percentile[1:] + r"%\s+([\d.]+)(us|ms|s)", text).groups()
+    return float(number) * {"us": 1e-3, "ms": 1.0, "s": 1e3}[unit]
 
 
 def admin():
     """Observers' routes while the scoring threads have more than they can do."""
-    with Daemon() as daemon:
+    with Daemon(pinned=False) as daemon:
         load = threading.Thread(target=lambda: daemon.wrk(1000, seconds=20, connections=64))
         load.start()
         time.sleep(1)
@@ -201,7 +260,7 @@ def admin():
 
 def cpu():
     """CPU seconds of the process by /stats and by /proc over 10 s, under load."""
-    with Daemon() as daemon:
+    with Daemon(pinned=False) as daemon:
         load = threading.Thread(target=lambda: daemon.wrk(1, seconds=14))
         load.start()
         time.sleep(1)

@@ -23,7 +23,7 @@ pub mod signature;
 pub mod yaml;
 
 pub use engine::catboost::category_hash;
-pub use engine::{Feature, FeatureKind, Labels, Method, Output, Scorer, Shape, Summary, Values};
+pub use engine::{Demand, Feature, FeatureKind, Labels, Method, Output, Scorer, Shape, Summary, Values};
 pub use error::{LoadError, ScoreError};
 pub use frame::Frame;
 pub use mlmodel::MlModel;

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use super::{ConfigError, LogFormat, NonFiniteWord};
-use crate::execute::Mode;
+use crate::{execute::Mode, registry::LoggedModels};
 
 /// The largest configuration file that is read: real ones have a few hundred bytes.
 const MAX_FILE_BYTES: u64 = 1 << 20;
@@ -56,9 +56,22 @@ pub struct Settings {
     /// Model that POST /invocations stands for [default: the only one that is served]
     #[arg(long, env = "YUMMY_DEFAULT_MODEL", value_name = "REF", help_heading = "Models")]
     pub default_model: Option<String>,
-    /// Serve logged models that are not registered, by their m-ID [default: true]
-    #[arg(long, env = "YUMMY_LOGGED_MODELS", value_name = "BOOL", help_heading = "Models")]
-    pub logged_models: Option<bool>,
+    /// MLflow's database: a path, sqlite:///PATH, or off [default: mlflow.db in or beside the directory, if there]
+    #[arg(long, env = "YUMMY_BACKEND_STORE", value_name = "URI", help_heading = "Models")]
+    pub backend_store: Option<String>,
+    /// Versions to serve: named (the newest, and each that an alias or stage names), latest:N, all, aliases or
+    /// specific:1,3; NAME=POLICY for one model. May be given more than once [default: named]
+    #[arg(long, env = "YUMMY_VERSION_POLICY", value_name = "POLICY", value_delimiter = ';', help_heading = "Models")]
+    pub version_policy: Option<Vec<String>>,
+    /// Logged models that are not registered, by their m-ID: load them at the start, on demand, or off [default: start]
+    #[arg(long, env = "YUMMY_LOGGED_MODELS", value_name = "WHEN", help_heading = "Models")]
+    pub logged_models: Option<LoggedModels>,
+    /// Memory for these; past it the one that was not used for the longest time is unloaded [default: 1073741824]
+    #[arg(long, env = "YUMMY_LOGGED_MODEL_BYTES", value_name = "N", help_heading = "Models")]
+    pub logged_model_bytes: Option<usize>,
+    /// Serve a version that is gone from the directory, and not deleted in MLflow, for so long [default: 5]
+    #[arg(long, env = "YUMMY_GONE_SECONDS", value_name = "S", help_heading = "Models")]
+    pub gone_seconds: Option<f64>,
     /// FLAVOR=native or FLAVOR=reference, for builds with a reference library
     #[arg(long, env = "YUMMY_ENGINE", value_name = "CHOICE", value_delimiter = ',', help_heading = "Models")]
     pub engine: Option<Vec<String>>,
@@ -146,7 +159,11 @@ impl Settings {
         Ok(Self {
             mlruns: self.mlruns.or(file.mlruns),
             default_model: self.default_model.or(file.default_model),
+            backend_store: self.backend_store.or(file.backend_store),
+            version_policy: self.version_policy.or(file.version_policy),
             logged_models: self.logged_models.or(file.logged_models),
+            logged_model_bytes: self.logged_model_bytes.or(file.logged_model_bytes),
+            gone_seconds: self.gone_seconds.or(file.gone_seconds),
             engine: self.engine.or(file.engine),
             non_finite: self.non_finite.or(file.non_finite),
             profile_hz: self.profile_hz.or(file.profile_hz),

@@ -14,7 +14,11 @@ use std::{
 
 use args::Settings;
 
-use crate::{encode::NonFinite, execute};
+use crate::{
+    encode::NonFinite,
+    execute,
+    registry::{self, BackendStore, LoggedModels, Policies},
+};
 pub use limits::Limits;
 
 /// Where the daemon listens unless told otherwise.
@@ -107,8 +111,16 @@ pub struct Config {
     pub debounce: Duration,
     /// Which engines to load models with.
     pub engines: yummy_models::LoadOptions,
-    /// Whether logged models that are not registered are served.
-    pub logged_models: bool,
+    /// Where the registry is, when that is a database.
+    pub backend_store: BackendStore,
+    /// Which versions are served.
+    pub policies: Policies,
+    /// What becomes of logged models that are not registered.
+    pub logged_models: LoggedModels,
+    /// Memory that these may hold, bytes.
+    pub logged_model_bytes: usize,
+    /// How long a version is served that is gone from the directory.
+    pub grace: Duration,
     /// How answers write NaN and infinities.
     pub non_finite: NonFinite,
     /// Samples a second of the profile that always runs; `None` for none.
@@ -159,7 +171,14 @@ impl Config {
             rescan: seconds("--rescan-seconds", settings.rescan_seconds, 10.0)?,
             debounce: seconds("--debounce-seconds", settings.debounce_seconds, 0.1)?,
             engines: engines(settings.engine.as_deref().unwrap_or_default())?,
-            logged_models: settings.logged_models.unwrap_or(true),
+            backend_store: settings.backend_store.as_deref().map_or(Ok(BackendStore::Beside), |text| {
+                BackendStore::parse(text).map_err(|reason| ConfigError::Value { key: "--backend-store", reason })
+            })?,
+            policies: Policies::parse(settings.version_policy.iter().flatten().map(String::as_str))
+                .map_err(|reason| ConfigError::Value { key: "--version-policy", reason })?,
+            logged_models: settings.logged_models.unwrap_or_default(),
+            logged_model_bytes: settings.logged_model_bytes.unwrap_or(registry::DEFAULT_LOGGED_BYTES),
+            grace: seconds("--gone-seconds", settings.gone_seconds, 5.0)?,
             non_finite: match settings.non_finite.unwrap_or_default() {
                 NonFiniteWord::Python => NonFinite::Python,
                 NonFiniteWord::Null => NonFinite::Null,
@@ -263,6 +282,10 @@ mod tests {
         assert!(refuse(Settings { io_threads: Some(0), ..settings(dir.path()) }).starts_with("--io-threads"));
         assert!(refuse(Settings { drain_seconds: Some(-1.0), ..settings(dir.path()) }).starts_with("--drain-seconds"));
         assert!(refuse(Settings { admin_listen: Some("x".into()), ..settings(dir.path()) }).starts_with("--admin-l"));
+        let policy = Settings { version_policy: Some(vec!["newest".into()]), ..settings(dir.path()) };
+        assert!(refuse(policy).starts_with("--version-policy: \"newest\" is none of named"));
+        let store = Settings { backend_store: Some("postgresql://x/y".into()), ..settings(dir.path()) };
+        assert!(refuse(store).starts_with("--backend-store: postgresql is not read; name an SQLite file"));
         assert!(refuse(Settings { engine: Some(vec!["x".into()]), ..settings(dir.path()) }).starts_with("--engine"));
         let small = Settings { heap_sample_bytes: Some(1), ..settings(dir.path()) };
         assert!(refuse(small).starts_with("--heap-sample-bytes: 1 is neither 0 nor between 16384 and "));

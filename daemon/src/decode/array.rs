@@ -192,7 +192,7 @@ impl Array {
             label: Label::Int(i64::try_from(place).unwrap_or(i64::MAX)),
             data: self.data.strided(place, width),
         };
-        Ok(Table { columns: (0..width).map(column).collect(), rows })
+        Ok(Table::new((0..width).map(column).collect(), rows))
     }
 }
 
@@ -211,6 +211,7 @@ impl Data {
             Self::Single(values) => Self::Single(pick(values, start, step)),
             Self::Text(values) => Self::Text(pick(values, start, step)),
             Self::Object(values) => Self::Object(pick(values, start, step)),
+            Self::Other(dtype, values) => Self::Other(*dtype, pick(values, start, step)),
             Self::Opaque(name, len) => Self::Opaque(name, len / step.max(1)),
         }
     }

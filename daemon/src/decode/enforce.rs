@@ -111,7 +111,7 @@ pub(crate) fn enforce(input: Input, plan: &Plan) -> Result<Ready, ProtocolError>
         }
         Some(Schema::Tensors(specs)) => match specs.as_slice() {
             [spec @ TensorSpec { name: None, .. }] => unnamed_tensor(input, spec).map(Ready::Array).map_err(failed),
-            named => named_tensors(&input, named).map_err(failed),
+            named => named_tensors(input, named).map_err(failed),
         },
     }
 }
@@ -165,7 +165,7 @@ fn into_table(input: Input) -> Result<Table, String> {
 fn columns_table(columns: Vec<(Box<str>, Array)>) -> Result<Table, String> {
     if columns.iter().all(|(_, array)| array.scalar) {
         let made = columns.into_iter().map(|(name, array)| Column { label: Label::Text(name), data: array.data });
-        return Ok(Table { columns: made.collect(), rows: 1 });
+        return Ok(Table::new(made.collect(), 1));
     }
     if columns.iter().all(|(_, array)| array.shape.is_empty()) {
         return Err(no_frame("If using all scalar values, you must pass an index"));
@@ -184,12 +184,16 @@ fn columns_table(columns: Vec<(Box<str>, Array)>) -> Result<Table, String> {
         let data = match array.shape.len() {
             0 => array.data.stretched_as_is(rows),
             1 => array.data,
-            // The cells of such a column are lists.
-            _ => Data::Object(vec![Value::List(Vec::new()); rows]),
+            // The cells of such a column are lists, of which only matters whether they are empty.
+            _ => Data::Object(vec![list_of(array.shape[1]); rows]),
         };
         Column { label: Label::Text(name), data }
     });
-    Ok(Table { columns: made.collect(), rows })
+    Ok(Table::new(made.collect(), rows))
+}
+
+fn list_of(len: usize) -> Value {
+    Value::List(vec![Value::Null; len.min(1)])
 }
 
 /// `DataFrame(list of dicts of numpy scalars)`.
@@ -212,7 +216,7 @@ fn records_table(rows: Vec<Vec<(Box<str>, Array)>>) -> Table {
         cells.resize(count, None);
         Column { label, data: scalars_column(cells) }
     };
-    Table { columns: columns.into_iter().map(column).collect(), rows: count }
+    Table::new(columns.into_iter().map(column).collect(), count)
 }
 
 /// Scalars of one dtype keep it; a missing one, or a list among them, makes pandas look at the values.
@@ -224,7 +228,7 @@ fn scalars_column(cells: Vec<Option<Array>>) -> Data {
     let value = |cell: Option<Array>| match cell {
         None => Value::Float(f64::NAN),
         Some(array) if array.shape.is_empty() => array.data.value(0).unwrap_or(Value::Null),
-        Some(_) => Value::List(Vec::new()),
+        Some(array) => list_of(array.shape[0]),
     };
     infer::column(cells.into_iter().map(value).collect())
 }
@@ -255,7 +259,7 @@ fn named_columns(table: Table, specs: &[ColumnSpec]) -> Result<Table, String> {
         let data = dtype::enforce(&name, column.data, &spec.kind)?;
         enforced.push(Column { label: column.label, data });
     }
-    Ok(Table { columns: enforced, rows: table.rows })
+    Ok(Table::new(enforced, table.rows))
 }
 
 fn unnamed_columns(mut table: Table, specs: &[ColumnSpec]) -> Result<Table, String> {
@@ -267,8 +271,9 @@ fn unnamed_columns(mut table: Table, specs: &[ColumnSpec]) -> Result<Table, Stri
             specs.len()
         ));
     }
+    let repeated = table.repeated_names();
     table.columns.truncate(specs.len());
-    if !table.repeated_names().is_empty() {
+    if table.columns.iter().any(|column| matches!(&column.label, Label::Text(name) if repeated.contains(&**name))) {
         return Err("'DataFrame' object has no attribute 'dtype'".into());
     }
     let mut columns = Vec::with_capacity(specs.len());
@@ -276,7 +281,7 @@ fn unnamed_columns(mut table: Table, specs: &[ColumnSpec]) -> Result<Table, Stri
         let data = dtype::enforce(&shown(&column.label), column.data, &spec.kind)?;
         columns.push(Column { label: column.label, data });
     }
-    Ok(Table { columns, rows: table.rows })
+    Ok(Table::new(columns, table.rows))
 }
 
 impl Table {

@@ -21,7 +21,7 @@ mod matrix_test;
 mod params;
 mod parquet;
 mod plan;
-mod python;
+pub(crate) mod python;
 mod table;
 mod tensor;
 
@@ -73,9 +73,12 @@ pub fn decode(
     frame: &mut Frame,
 ) -> Result<Request, ProtocolError> {
     let form = content_type::form(content_type)?;
-    if form == Form::Json
-        && let Some(request) = fast::read(plan, body, frame)
-    {
+    let fast = match form {
+        Form::Json => fast::read(plan, body, frame),
+        Form::Csv => fast::read_csv(plan, body, frame),
+        Form::Split | Form::Records | Form::Parquet => None,
+    };
+    if let Some(request) = fast {
         return Ok(request);
     }
     decode_slowly(plan, form, body, frame)
@@ -95,7 +98,13 @@ pub fn decode_exactly(
     decode_slowly(plan, content_type::form(content_type)?, body, frame)
 }
 
-/// Whether the fast path reads this body, and what it gives.
+/// Whether the fast path reads this CSV, and what it gives.
+#[doc(hidden)]
+pub fn decode_csv_fast(plan: &Plan, body: &[u8], frame: &mut Frame) -> Option<Request> {
+    fast::read_csv(plan, body, frame)
+}
+
+/// Whether the fast path reads this JSON, and what it gives.
 #[doc(hidden)]
 pub fn decode_fast(plan: &Plan, body: &[u8], frame: &mut Frame) -> Option<Request> {
     fast::read(plan, body, frame)

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use yummy_models::{
-    Feature, Method, Model, Signature,
+    Demand, Feature, Method, MlModel, Model, Signature,
     signature::{ParamSpec, Schema},
 };
 
@@ -15,6 +15,8 @@ use crate::encode::METHODS;
 pub enum Library {
     /// By position.
     LightGbm,
+    /// By position, after scikit-learn's checks of arrays.
+    LightGbmEstimator,
     /// By name.
     CatBoost,
 }
@@ -27,6 +29,8 @@ pub struct Plan {
     pub(super) names: HashMap<Box<str>, usize>,
     pub(super) params: Option<Vec<ParamSpec>>,
     pub(super) features: Vec<Feature>,
+    /// What CatBoost asks of the column of each feature.
+    pub(super) demands: Vec<Demand>,
     pub(super) library: Library,
     pub(super) methods: Vec<Method>,
     pub(super) fast: Option<FastPlan>,
@@ -38,14 +42,27 @@ impl Plan {
     pub fn new(model: &Model) -> Self {
         let scorer = model.scorer();
         let methods = METHODS.into_iter().filter(|&method| scorer.output(method).is_some()).collect();
-        let catboost = model.mlmodel().flavors.contains_key("catboost");
-        let library = if catboost { Library::CatBoost } else { Library::LightGbm };
-        Self::of_parts(&model.mlmodel().signature, library, scorer.features().to_vec(), methods)
+        let library = library(model.mlmodel());
+        let features = scorer.features().to_vec();
+        Self::build(&model.mlmodel().signature, library, features, scorer.demands(), methods)
     }
 
-    /// The plan of a signature and an engine's columns.
+    /// The plan of a signature and an engine's columns, all of them named and used.
     #[must_use]
     pub fn of_parts(signature: &Signature, library: Library, features: Vec<Feature>, methods: Vec<Method>) -> Self {
+        let demands = vec![Demand { named: true, used: true }; features.len()];
+        Self::build(signature, library, features, demands, methods)
+    }
+
+    /// The plan of a signature, an engine's columns and what CatBoost asks of each.
+    #[must_use]
+    pub fn build(
+        signature: &Signature,
+        library: Library,
+        features: Vec<Feature>,
+        demands: Vec<Demand>,
+        methods: Vec<Method>,
+    ) -> Self {
         let schema = signature.inputs.clone();
         let names: Vec<Option<&str>> = match &schema {
             Some(Schema::Columns(specs)) => specs.iter().map(|spec| spec.name.as_deref()).collect(),
@@ -54,8 +71,20 @@ impl Plan {
         };
         let named = |(place, name): (usize, Option<&str>)| Some((name?.into(), place));
         let names = names.into_iter().enumerate().filter_map(named).collect();
-        let mut plan = Self { schema, names, params: signature.params.clone(), features, library, methods, fast: None };
+        let params = signature.params.clone();
+        let mut plan = Self { schema, names, params, features, demands, library, methods, fast: None };
         plan.fast = FastPlan::new(&plan);
         plan
+    }
+}
+
+fn library(mlmodel: &MlModel) -> Library {
+    let class = mlmodel.flavor_key("lightgbm", "model_class");
+    if mlmodel.flavors.contains_key("catboost") {
+        Library::CatBoost
+    } else if mlmodel.flavors.contains_key("sklearn") || class.is_some_and(|name| name.contains(".sklearn.")) {
+        Library::LightGbmEstimator
+    } else {
+        Library::LightGbm
     }
 }

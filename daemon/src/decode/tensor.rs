@@ -9,7 +9,7 @@ use super::{
     enforce::{MAX_NAMES, Ready},
     inputs::Input,
     python::{Value, value::quoted_list},
-    table::{Data, Table, cast},
+    table::{Data, Dtype, Table, cast},
 };
 
 /// Places and types of the columns that tensors are made of.
@@ -47,6 +47,12 @@ pub(crate) fn unnamed_tensor(input: Input, spec: &TensorSpec) -> Result<Array, S
             return Err(no_tensor(what));
         }
     };
+    check(&array, spec)?;
+    Ok(array)
+}
+
+/// `_enforce_tensor_spec`.
+fn check(array: &Array, spec: &TensorSpec) -> Result<(), String> {
     let matches = array.shape.len() == spec.shape.len()
         && array.shape.iter().zip(&spec.shape).all(|(&got, &want)| want == -1 || i64::try_from(got) == Ok(want));
     if !matches {
@@ -57,7 +63,7 @@ pub(crate) fn unnamed_tensor(input: Input, spec: &TensorSpec) -> Result<Array, S
     if dtype != spec.dtype {
         return Err(format!("dtype of input {dtype} does not match expected dtype {}", spec.dtype));
     }
-    Ok(array)
+    Ok(())
 }
 
 pub(crate) fn no_tensor(what: &str) -> String {
@@ -75,14 +81,7 @@ fn table_tensor(table: Table, spec: &TensorSpec) -> Result<Array, String> {
     }
     if width == 1 {
         let data = table.columns.into_iter().next().map_or(Data::Opaque("object", 0), |column| column.data);
-        return match spec.shape[..] {
-            [-1] => Ok(Array { shape: vec![rows], data, scalar: false }),
-            [-1, 1] => Ok(Array { shape: vec![rows, 1], data, scalar: false }),
-            _ => Err(format!(
-                "The input pandas dataframe column 'None' contains scalar values, which requires the shape to be (-1,) or \
-                 (-1, 1), but got tensor spec shape of {want}."
-            )),
-        };
+        return column_tensor("None", data, table.zero_is_a_label, spec);
     }
     if spec.shape[..] != [-1, i64::try_from(width).unwrap_or(i64::MAX)] {
         return Err(format!(
@@ -97,17 +96,83 @@ fn table_tensor(table: Table, spec: &TensorSpec) -> Result<Array, String> {
 
 /// `table.to_numpy()` of columns of one dtype.
 fn row_major(table: &Table) -> Data {
-    let dtype = table.columns.first().map_or("object", |column| column.data.dtype());
-    if table.columns.iter().any(|column| column.data.dtype() != dtype) {
-        return Data::Opaque("object", table.rows * table.columns.len());
-    }
+    let dtype = common_dtype(table);
     let cells = (0..table.rows).flat_map(|row| table.columns.iter().map(move |column| column.data.value(row)));
     let cells: Vec<Value> = cells.map(|cell| cell.unwrap_or(Value::Null)).collect();
     cast::cast(Data::Object(cells), &column_type(dtype)).unwrap_or(Data::Opaque("object", 0))
 }
 
-pub(crate) fn named_tensors(input: &Input, specs: &[TensorSpec]) -> Result<Ready, String> {
-    let names: HashSet<&str> = match input {
+/// The dtype that holds the values of all columns: numpy's promotion, and `object` when one may be missing.
+fn common_dtype(table: &Table) -> &'static str {
+    let dtypes: Vec<Dtype> = table.columns.iter().map(|column| column.data.described()).collect();
+    let Some(&first) = dtypes.first() else { return "object" };
+    if dtypes.iter().all(|&dtype| dtype == first) && table.columns.iter().all(|column| !column.data.has_na()) {
+        return first.name;
+    }
+    let numbers = dtypes.iter().all(|dtype| matches!(dtype.kind, 'i' | 'u' | 'f'));
+    if !numbers || table.columns.iter().any(|column| column.data.has_na()) {
+        return "object";
+    }
+    let widest =
+        |kinds: &[char]| dtypes.iter().filter(|dtype| kinds.contains(&dtype.kind)).map(|dtype| dtype.size).max();
+    match (widest(&['f']), widest(&['i']), widest(&['u'])) {
+        // A float of half the bits does not hold an integer.
+        (Some(float), i, u) if i.max(u).is_none_or(|size| 2 * size <= float) => {
+            ["float16", "float32", "float64"][float / 4]
+        }
+        (Some(_), i, u) if i.max(u).is_some_and(|size| size <= 1) => "float32",
+        (Some(_), ..) => "float64",
+        (None, Some(signed), None) => ["int8", "int16", "int32", "int64"][signed.ilog2() as usize],
+        (None, None, Some(unsigned)) => ["uint8", "uint16", "uint32", "uint64"][unsigned.ilog2() as usize],
+        (None, Some(signed), Some(unsigned)) => match signed.max(2 * unsigned) {
+            2 => "int16",
+            4 => "int32",
+            8 => "int64",
+            _ => "float64",
+        },
+        (None, None, None) => "object",
+    }
+}
+
+/// A column of single values as a tensor of one dimension.
+fn column_tensor(name: &str, data: Data, zero_is_a_label: bool, spec: &TensorSpec) -> Result<Array, String> {
+    let want = tuple(&spec.shape);
+    if spec.shape.first() != Some(&-1) || spec.shape[1..].contains(&-1) {
+        let input = if name == "None" { "the unnamed input".to_owned() } else { format!("input {name}") };
+        return Err(format!(
+            "For pandas dataframe input, the first dimension of shape must be a variable dimension and other dimensions \
+             must be fixed, but in model signature the shape of {input} is {want}."
+        ));
+    }
+    // MLflow looks at the row that is labelled 0.
+    if !zero_is_a_label {
+        return Err("0".into());
+    }
+    if !data.value(0).is_some_and(|value| value.is_scalar()) {
+        return Err(
+            "Because the model signature requires tensor spec input, the input pandas dataframe values should be \
+                    either scalar value, python list containing scalar values or numpy array containing scalar values, \
+                    other types are not supported."
+                .into(),
+        );
+    }
+    let rows = data.len();
+    let shape = match spec.shape[..] {
+        [-1] => vec![rows],
+        [-1, 1] => vec![rows, 1],
+        _ => {
+            return Err(format!(
+                "The input pandas dataframe column '{name}' contains scalar values, which requires the shape to be (-1,) or \
+                 (-1, 1), but got tensor spec shape of {want}."
+            ));
+        }
+    };
+    let data = cast::cast(data, &column_type(&spec.dtype)).map_err(|reason| reason.0)?;
+    Ok(Array { shape, data, scalar: false })
+}
+
+pub(crate) fn named_tensors(input: Input, specs: &[TensorSpec]) -> Result<Ready, String> {
+    let names: HashSet<&str> = match &input {
         Input::Columns(columns) => columns.iter().map(|(name, _)| &**name).collect(),
         Input::Table(table) => table.by_name().into_keys().collect(),
         Input::Array(_) | Input::Records(_) => {
@@ -123,6 +188,22 @@ pub(crate) fn named_tensors(input: &Input, specs: &[TensorSpec]) -> Result<Ready
     if !missing.is_empty() {
         let names = quoted_list(missing.into_iter(), MAX_NAMES);
         return Err(format!("Model is missing inputs {names}."));
+    }
+    match input {
+        Input::Columns(columns) => {
+            for spec in specs {
+                let found = columns.iter().find(|(name, _)| Some(&**name) == spec.name.as_deref());
+                found.map_or(Ok(()), |(_, array)| check(array, spec))?;
+            }
+        }
+        Input::Table(table) => {
+            for spec in specs {
+                let name = spec.name.as_deref().unwrap_or_default();
+                let found = table.places(name).next().map(|place| table.columns[place].data.clone());
+                found.map_or(Ok(()), |data| column_tensor(name, data, table.zero_is_a_label, spec).map(|_| ()))?;
+            }
+        }
+        Input::Array(_) | Input::Records(_) => {}
     }
     Ok(Ready::Unusable("several named tensors are not an input of this model".into()))
 }

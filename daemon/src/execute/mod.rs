@@ -134,7 +134,7 @@ impl Executor {
         matches!(self.mode, Mode::Auto | Mode::Pool).then(|| self.pool.clone())
     }
 
-    /// Requests that wait for a thread, or in a thread of their own.
+    /// Jobs that wait for a compute thread.
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.pool.waiting()

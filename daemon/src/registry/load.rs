@@ -1,4 +1,4 @@
-//! A model directory becomes something that answers requests: read, planned, tested on its own example, timed.
+//! A model directory becomes something that answers requests: read, planned, tested on its own examples, timed.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -7,23 +7,14 @@ use std::{
 };
 
 use yummy_api::catalog::ModelState;
-use yummy_models::{Frame, LoadOptions, Method, MlModel, Model, Scorer, mlmodel};
+use yummy_models::{LoadOptions, Model, Scorer};
 
+use super::self_test::{self, Examples};
 use crate::{
-    decode::{self, Plan, Request, Style},
+    decode::Plan,
     encode::{Encoder, NonFinite},
     execute::{Cost, split::SharedScorer},
 };
-
-/// An example is printed, listed and scored at every load: larger ones are none.
-const MAX_EXAMPLE_BYTES: u64 = 1 << 20;
-/// The model scores its example over and over for about this long to learn what a row costs.
-const WARM_UP: Duration = Duration::from_millis(2);
-/// A fast model stops earlier: this many rounds are enough for a minimum.
-const WARM_UP_ROUNDS: u32 = 64;
-
-/// What a cell takes in a body, for models without an example: a number of 8 digits, a comma and a space.
-const BYTES_PER_CELL: usize = 10;
 
 /// A model that passed its tests, and what was decided about it at load.
 #[derive(Debug)]
@@ -48,7 +39,7 @@ impl SharedScorer for Loaded {
     }
 }
 
-/// Loads the model in `dir` and lets it score its own example.
+/// Loads the model in `dir` and lets it score its own examples.
 ///
 /// # Errors
 /// The state that the version is in then, and the reason.
@@ -66,52 +57,11 @@ fn load_and_test(dir: &Path, options: &LoadOptions, non_finite: NonFinite) -> Re
     })?;
     let plan = Plan::new(&model);
     let encoder = Encoder::new(&model, non_finite);
-    let example = example(dir, model.mlmodel());
+    let examples = Examples::read(dir, model.mlmodel());
     let cost = Cost { ns_per_row: 0.0, bytes_per_row: 0.0 };
-    let mut loaded = Loaded { model, plan, encoder, cost, example, load_time: Duration::ZERO };
-    loaded.cost = self_test(&loaded).map_err(|reason| (ModelState::Failed, reason))?;
+    let mut loaded = Loaded { model, plan, encoder, cost, example: None, load_time: Duration::ZERO };
+    loaded.cost = self_test::run(&loaded, &examples).map_err(|reason| (ModelState::Failed, reason))?;
+    loaded.example = examples.into_body();
     loaded.load_time = start.elapsed();
     Ok(loaded)
-}
-
-/// The logged serving example; `None` when there is none, or it is too large or not text.
-fn example(dir: &Path, mlmodel: &MlModel) -> Option<String> {
-    let name = mlmodel.serving_input.as_deref()?;
-    let path = mlmodel::resolve(dir, name).ok()?;
-    String::from_utf8(mlmodel::read_bounded(&path, MAX_EXAMPLE_BYTES).ok()?).ok()
-}
-
-/// Scores the example (or one row of missing values) and gives the cost of a row.
-fn self_test(loaded: &Loaded) -> Result<Cost, String> {
-    let mut frame = Frame::default();
-    let request = match &loaded.example {
-        Some(body) => decode::decode(&loaded.plan, Some("application/json"), body.as_bytes(), &mut frame)
-            .map_err(|error| format!("does not accept its own serving_input_example: {error}"))?,
-        None => {
-            frame.reset(loaded.model.scorer().features().len());
-            frame.push_row();
-            Request { rows: 1, method: Method::Predict, style: Style::Wrapped, single: false }
-        }
-    };
-    let mut values = Vec::new();
-    let mut least = f64::INFINITY;
-    let begin = Instant::now();
-    for _ in 0..WARM_UP_ROUNDS {
-        let round = Instant::now();
-        loaded.model.scorer().score(request.method, &frame, &mut values).map_err(|error| error.to_string())?;
-        least = least.min(round.elapsed().as_nanos() as f64);
-        if begin.elapsed() > WARM_UP {
-            break;
-        }
-    }
-    let output = loaded.model.scorer().output(request.method).ok_or("its flavor has no predict")?;
-    let expected = frame.rows() * output.shape.width();
-    if values.len() != expected {
-        return Err(format!("answers {} values where {expected} are due: a bug in yummyd", values.len()));
-    }
-    let mut body = Vec::new();
-    loaded.encoder.encode(request.answer(), &values, request.rows, &mut body);
-    let rows = frame.rows().max(1) as f64;
-    let bytes = loaded.example.as_ref().map_or(frame.cols() * BYTES_PER_CELL, String::len);
-    Ok(Cost { ns_per_row: least / rows, bytes_per_row: bytes as f64 / rows })
 }

@@ -28,24 +28,30 @@ const DRAIN: Duration = Duration::from_secs(2);
 
 /// Everything that is not scoring.
 pub fn router(app: &Arc<App>, profiler: &Profiler) -> Router {
-    public_router(app)
-        .merge(profile::routes(profiler.clone()))
-        .merge(
-            Router::new()
-                .route(routes::RESCAN, post(rescan))
-                .route(routes::MODEL_RELOAD, post(reload))
-                .with_state(Arc::clone(app)),
-        )
-        .fallback(not_found)
-        .method_not_allowed_fallback(method_not_allowed)
+    let operators = Router::new()
+        .route(routes::RESCAN, post(rescan))
+        .route(routes::MODEL_RELOAD, post(reload))
+        .with_state(Arc::clone(app));
+    with_fallbacks(observers(app).merge(profile::routes(profiler.clone())).merge(operators))
 }
 
 /// What a listener beyond loopback serves: nothing that changes state or profiles.
 pub fn public_router(app: &Arc<App>) -> Router {
-    catalog::routes(Arc::clone(app))
-        .merge(telemetry::routes(Arc::clone(&app.telemetry)))
-        .fallback(not_found)
-        .method_not_allowed_fallback(method_not_allowed)
+    with_fallbacks(observers(app).route("/debug/{*route}", get(only_admin)))
+}
+
+fn observers(app: &Arc<App>) -> Router {
+    catalog::routes(Arc::clone(app)).merge(telemetry::routes(Arc::clone(&app.telemetry)))
+}
+
+fn with_fallbacks(router: Router) -> Router {
+    router.fallback(not_found).method_not_allowed_fallback(method_not_allowed)
+}
+
+/// A profile names functions and models: whoever can reach a public address need not see them.
+async fn only_admin() -> Response {
+    let error = "profiles are not served beyond loopback: ask the admin listener, see --admin-listen";
+    (StatusCode::FORBIDDEN, axum::Json(serde_json::json!({ "error": error }))).into_response()
 }
 
 async fn not_found() -> Response {

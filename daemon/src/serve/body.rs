@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 
-use super::{App, fault::Fault};
+use super::{App, asked::Asked, fault::Fault};
 
 /// A body that nobody will read is taken in all the same, so that the client, who is still sending, gets to see the
 /// answer: closing the connection on it would look like a network error. Those who need longer are cut off.
@@ -21,12 +21,11 @@ const DISCARD_TIME: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// [`Fault`]: too large, too late, or cut off.
-pub(super) async fn read(app: &App, body: Incoming, deadline: Instant) -> Result<Bytes, Fault> {
+pub(super) async fn read(app: &App, asked: &Asked<'_>, body: Incoming) -> Result<Bytes, Fault> {
     let limit = app.limits.body_bytes;
     if body.size_hint().lower() > limit as u64 {
-        let fault = Fault::BodyTooLarge(limit);
-        discard(app, body, &fault).await;
-        return Err(fault);
+        discard(app, asked, body).await;
+        return Err(Fault::BodyTooLarge(limit));
     }
     let mut collecting = pin!(collect(body, limit));
     // A small body has arrived with its head: it needs no timer.
@@ -34,13 +33,15 @@ pub(super) async fn read(app: &App, body: Incoming, deadline: Instant) -> Result
         return result;
     }
     let body_due = Instant::now() + app.limits.body_timeout;
-    let (due, fault) = if deadline < body_due { (deadline, Fault::Timeout) } else { (body_due, Fault::BodyTimeout) };
+    let (due, fault) =
+        if asked.deadline < body_due { (asked.deadline, Fault::Timeout) } else { (body_due, Fault::BodyTimeout) };
     tokio::time::timeout_at(due.into(), collecting).await.unwrap_or(Err(fault))
 }
 
 /// Takes in what the client still sends of a request that is refused, as much as an accepted one might have.
-pub(super) async fn discard(app: &App, mut body: Incoming, fault: &Fault) {
-    if matches!(fault, Fault::BodyBroken) || body.is_end_stream() {
+pub(super) async fn discard(app: &App, asked: &Asked<'_>, mut body: Incoming) {
+    // Who waits for `100 Continue` has not begun to send, and reading would ask for it.
+    if asked.expects_continue || body.is_end_stream() {
         return;
     }
     let mut left = app.limits.body_bytes;

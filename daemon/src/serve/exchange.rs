@@ -10,9 +10,11 @@ use std::{
     time::Instant,
 };
 
-use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri};
 use yummy_api::routes::{HEADER_MODEL, HEADER_REQUEST_ID};
 
+/// Made once: a name that is text would be checked and hashed again for every answer.
+const ID: HeaderName = HeaderName::from_static(HEADER_REQUEST_ID);
 /// Longest id that is kept: a trace context's has 55 letters, and an id stands in every line of the log.
 const MAX_ID: usize = 128;
 /// Lines about failures: enough to see what fails, too few to make an overload worse.
@@ -45,7 +47,7 @@ impl Exchange {
     /// Marks the answer with the id, and logs it.
     pub(super) fn end<B>(self, response: &mut Response<B>) {
         self.log(response);
-        response.headers_mut().insert(HEADER_REQUEST_ID, self.id);
+        response.headers_mut().insert(ID, self.id);
     }
 
     fn log<B>(&self, response: &Response<B>) {
@@ -76,7 +78,7 @@ fn id(headers: &HeaderMap) -> HeaderValue {
         (1..=MAX_ID).contains(&bytes.len())
             && bytes.iter().all(|byte| byte.is_ascii_graphic() && !b"\"\\".contains(byte))
     };
-    headers.get(HEADER_REQUEST_ID).filter(sane).cloned().unwrap_or_else(make_id)
+    headers.get(ID).filter(sane).cloned().unwrap_or_else(make_id)
 }
 
 /// 128 random bits in hexadecimal, as trace ids are. From a generator of this thread's: nothing shared is touched.
@@ -126,7 +128,7 @@ mod tests {
 
     fn id_of(value: &[u8]) -> HeaderValue {
         let mut headers = HeaderMap::new();
-        headers.insert(HEADER_REQUEST_ID, HeaderValue::from_bytes(value).unwrap());
+        headers.insert(ID, HeaderValue::from_bytes(value).unwrap());
         id(&headers)
     }
 

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
-use yummy_api::routes::HEADER_TIMEOUT;
+use yummy_api::{catalog::ModelState, routes::HEADER_TIMEOUT};
 
 use super::bounds::Bound;
 use crate::{decode::ProtocolError, execute::ExecuteError, registry::ResolveError};
@@ -75,7 +75,11 @@ impl Fault {
         match self {
             Self::Protocol(error) => StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST),
             Self::Resolve(ResolveError::NotFound(_)) => StatusCode::NOT_FOUND,
-            Self::Resolve(ResolveError::NotReady { .. }) | Self::QueueFull => StatusCode::SERVICE_UNAVAILABLE,
+            // Left out by the configuration: trying again does not help.
+            Self::Resolve(ResolveError::NotReady { state: ModelState::Retired, .. }) => StatusCode::NOT_FOUND,
+            Self::Resolve(ResolveError::NotReady { .. } | ResolveError::Asleep { .. }) | Self::QueueFull => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::TooManyInFlight => StatusCode::TOO_MANY_REQUESTS,
             Self::Resolve(ResolveError::Ambiguous(_)) | Self::BodyBroken | Self::BadTimeout => StatusCode::BAD_REQUEST,
             Self::BodyTooLarge(_) | Self::TooManyRows { .. } => StatusCode::PAYLOAD_TOO_LARGE,

@@ -7,7 +7,6 @@
 use std::{
     io,
     net::{SocketAddr, TcpListener, TcpStream},
-    rc::Rc,
     sync::Arc,
     thread::{self, JoinHandle},
     time::Duration,
@@ -15,16 +14,10 @@ use std::{
 
 use axum::Router;
 use hyper::{server::conn::http1, service::service_fn};
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
-};
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
-    task::LocalSet,
-};
+use hyper_util::{rt::TokioTimer, server::graceful::GracefulShutdown};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
-use super::{App, bounds::Bound, handle};
+use super::{App, bounds::Bound, handle, socket::Socket};
 
 /// Connections that wait for an I/O thread to take them; past it accepting waits, and the kernel's backlog holds them.
 const HANDOVER: usize = 64;
@@ -157,9 +150,7 @@ fn start_worker(
     drain: Duration,
 ) -> io::Result<JoinHandle<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    thread::Builder::new()
-        .name(format!("yummyd-io-{number}"))
-        .spawn(move || LocalSet::new().block_on(&runtime, work(app, dealt, drain)))
+    thread::Builder::new().name(format!("yummyd-io-{number}")).spawn(move || runtime.block_on(work(app, dealt, drain)))
 }
 
 /// Serves the connections that are dealt to this thread, then drains.
@@ -179,11 +170,11 @@ fn start_connection(app: &Arc<App>, accepted: Accepted, graceful: &GracefulShutd
     let Accepted { stream, router, permit } = accepted;
     // An answer is one small write: waiting for more to send would only delay it.
     stream.set_nodelay(true)?;
-    let stream = TokioIo::new(tokio::net::TcpStream::from_std(stream)?);
-    // One count for both, and one that no other thread touches: each request takes and drops it.
-    let shared = Rc::new((Arc::clone(app), router));
+    let stream = Socket::new(tokio::net::TcpStream::from_std(stream)?);
+    // A count of its own, which no other thread touches: each request takes and drops it.
+    let shared = Arc::new((Arc::clone(app), router));
     let service = service_fn(move |request| {
-        let shared = Rc::clone(&shared);
+        let shared = Arc::clone(&shared);
         async move { Ok::<_, std::convert::Infallible>(handle(&shared.0, &shared.1, request).await) }
     });
     let connection = http1::Builder::new()
@@ -192,7 +183,7 @@ fn start_connection(app: &Arc<App>, accepted: Accepted, graceful: &GracefulShutd
         .serve_connection(stream, service);
     let watched = graceful.watch(connection);
     let app = Arc::clone(app);
-    tokio::task::spawn_local(async move {
+    tokio::spawn(async move {
         // A client that goes away in the middle is its own affair.
         if watched.await.is_err_and(|error| error.is_timeout()) {
             app.met.count(Bound::HeaderTimeout);

@@ -1,16 +1,17 @@
 //! HTTP: the scoring routes on the I/O threads, everything else through axum's router.
 //!
 //! * `route`: which route a path is; scoring routes are found without a router.
-//! * `score`: one scoring request from body to answer; `body` reads it within its bounds.
+//! * `score`: one scoring request; `asked` reads its headers, `body` its body within its bounds, `work` makes the answer.
 //! * [`bounds`]: what every bound is set to and how often it was met.
 //! * `mlflow`: the answers of MLflow's scoring server that are no scores (ping, version, 404, 405, 307).
 //! * `exchange`: the request's id, and its line in the log.
 //! * [`fault`]: why a request is not scored.
 //! * [`catalog`]: `GET /models…`.
 //! * [`admin`]: what observers and operators call.
-//! * [`listen`]: sockets, connections and threads.
+//! * [`listen`]: listening, connections and threads; [`socket`]: how one is read and written.
 
 pub mod admin;
+mod asked;
 mod body;
 pub mod bounds;
 pub mod catalog;
@@ -20,6 +21,8 @@ pub mod listen;
 mod mlflow;
 mod route;
 mod score;
+pub mod socket;
+mod work;
 
 use std::{
     pin::Pin,

@@ -1,56 +1,30 @@
-//! One scoring request: resolve, read the body, decode, predict, encode, record.
+//! One scoring request: resolve, read the body, have it worked on, record.
 
 use std::{
-    cell::RefCell,
-    mem,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Response, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, header};
 use http_body_util::Full;
 use hyper::body::{Body as _, Incoming};
-use yummy_api::routes::{HEADER_LOAD, HEADER_MODEL, HEADER_TIMEOUT, HEADER_TIMING};
-use yummy_models::Frame;
+use yummy_api::routes::HEADER_MODEL;
 
-use super::{App, body, bounds::Bound, exchange::Failure, fault::Fault, route::Target};
-use crate::{
-    decode::{self, ProtocolError, Request},
-    execute::{ExecuteError, Pool, split},
-    registry::{Catalog, Loaded, ResolveError, Served},
-    telemetry::{Observation, StageTimes},
+use super::{
+    App,
+    asked::Asked,
+    body,
+    exchange::Failure,
+    fault::Fault,
+    route::Target,
+    work::{Quick, Scored, Work},
 };
+use crate::{execute::ExecuteError, registry::Served, telemetry::Observation};
 
-/// Scratch space that grew past this for one large request is given back after it.
-const MAX_KEPT_CELLS: usize = 1 << 16;
-/// Bytes of an answer beside its numbers: `{"predictions": [[…]]}`.
-const ANSWER_FRAME_BYTES: usize = 32;
-
-/// A request that was scored.
-struct Scored {
-    body: Bytes,
-    rows: usize,
-    stages: StageTimes,
-}
-
-/// What is known of a request before its body is read.
-struct Asked<'a> {
-    headers: &'a HeaderMap,
-    begin: Instant,
-    deadline: Instant,
-}
-
-impl Asked<'_> {
-    /// A header that is no text is no content type that is known either.
-    fn content_type(&self) -> Option<&str> {
-        self.headers.get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or("\u{fffd}"))
-    }
-
-    fn has(&self, header: &'static str) -> bool {
-        self.headers.contains_key(header)
-    }
-}
+/// Made once: a name that is text would be checked and hashed again for every answer.
+const MODEL: HeaderName = HeaderName::from_static(HEADER_MODEL);
 
 /// Answers one scoring request.
 pub(super) async fn score(
@@ -59,21 +33,14 @@ pub(super) async fn score(
     headers: &HeaderMap,
     body: Incoming,
 ) -> Response<Full<Bytes>> {
-    let begin = Instant::now();
-    let deadline = deadline(app, headers, begin);
-    let asked = Asked { headers, begin, deadline: *deadline.as_ref().unwrap_or(&begin) };
-    // The guard of the catalog must not live across an await: it is dropped with this statement.
-    let resolved = resolve(&app.registry.catalog(), target);
-    let served = match deadline.and(resolved.map_err(Fault::from)) {
+    let asked = match Asked::of(app, headers) {
+        Ok(asked) => asked,
+        Err((asked, fault)) => return unrouted(app, &asked, body, &fault).await,
+    };
+    let resolved = app.registry.resolve(target.reference(), asked.deadline).await;
+    let served = match resolved {
         Ok(served) => served,
-        Err(fault) => {
-            let unrouted = app.telemetry.unrouted();
-            let in_flight = unrouted.start();
-            body::discard(app, body, &fault).await;
-            let (response, seen) = refuse(app, &fault, &asked, 0);
-            in_flight.finish(&seen);
-            return response;
-        }
+        Err(error) => return unrouted(app, &asked, body, &error.into()).await,
     };
     let in_flight = served.recorder.start();
     let mut in_bytes = 0;
@@ -81,32 +48,22 @@ pub(super) async fn score(
     let (mut response, seen) = match result {
         Ok(scored) => accept(scored, &asked, in_bytes),
         // MLflow's own words are for MLflow's own limit.
-        Err(Fault::Timeout) if asked.has(HEADER_TIMEOUT) => refuse(app, &Fault::DeadlinePassed, &asked, in_bytes),
+        Err(Fault::Timeout) if asked.has_timeout => refuse(app, &Fault::DeadlinePassed, &asked, in_bytes),
         Err(fault) => refuse(app, &fault, &asked, in_bytes),
     };
-    response.headers_mut().insert(HEADER_MODEL, served.label.clone());
+    response.headers_mut().insert(MODEL, served.label.clone());
     in_flight.finish(&seen);
     response
 }
 
-/// When the answer is due.
-fn deadline(app: &App, headers: &HeaderMap, begin: Instant) -> Result<Instant, Fault> {
-    let limits = &app.limits;
-    let Some(asked) = headers.get(HEADER_TIMEOUT) else { return Ok(begin + limits.request_timeout) };
-    let asked = asked.to_str().ok().and_then(|text| text.trim().parse().ok()).ok_or(Fault::BadTimeout)?;
-    let asked = Duration::from_millis(asked);
-    if asked > limits.max_request_timeout {
-        app.met.count(Bound::MaxRequestTimeout);
-    }
-    Ok(begin + asked.min(limits.max_request_timeout))
-}
-
-fn resolve(catalog: &Catalog, target: &Target<'_>) -> Result<Arc<Served>, ResolveError> {
-    match target.reference() {
-        None => catalog.default_model(),
-        Some(reference) => catalog.resolve(reference),
-    }
-    .cloned()
+/// Answers a request that reached no model.
+async fn unrouted(app: &App, asked: &Asked<'_>, body: Incoming, fault: &Fault) -> Response<Full<Bytes>> {
+    let recorder = app.telemetry.unrouted();
+    let in_flight = recorder.start();
+    body::discard(app, asked, body).await;
+    let (response, seen) = refuse(app, fault, asked, 0);
+    in_flight.finish(&seen);
+    response
 }
 
 /// Reads the body and answers it, unless too many requests of this model are under way.
@@ -118,143 +75,60 @@ async fn let_in(
     in_bytes: &mut usize,
 ) -> Result<Scored, Fault> {
     let Some(_pass) = served.gate.enter(app.limits.in_flight) else {
-        body::discard(app, body, &Fault::TooManyInFlight).await;
+        body::discard(app, asked, body).await;
         return Err(Fault::TooManyInFlight);
     };
-    let body = body::read(app, body, asked.deadline).await?;
+    let body = body::read(app, asked, body).await?;
     *in_bytes = body.len();
     answer(app, served, body, asked).await
 }
 
 /// Decodes, predicts and encodes: here when that is quick, on another thread when not.
 async fn answer(app: &App, served: &Arc<Served>, body: Bytes, asked: &Asked<'_>) -> Result<Scored, Fault> {
-    let (loaded, executor) = (&served.loaded, &app.executor);
-    let (max_rows, deadline) = (app.limits.rows, asked.deadline);
+    let (executor, deadline, cost) = (&app.executor, asked.deadline, &served.loaded.cost);
+    let work = Work { loaded: Arc::clone(&served.loaded), max_rows: app.limits.rows, deadline };
     let content_type = asked.content_type();
-    if !executor.is_inline(&loaded.cost, body.len()) {
-        let (app_loaded, content_type) = (Arc::clone(loaded), content_type.map(str::to_owned));
-        let pool = executor.helpers();
-        let job = move || {
-            with_scratch(|scratch| {
-                let decoded = scratch.decode(&app_loaded, content_type.as_deref(), &body, max_rows)?;
-                scratch.predict(&app_loaded, decoded, deadline, pool.as_ref())
-            })
-        };
+    let helpers = executor.helpers();
+    if !executor.is_inline(cost, asked.unpacked_bytes(body.len())) {
+        let content_type = content_type.map(str::to_owned);
+        let job = move || work.elsewhere(content_type.as_deref(), &body, helpers.as_ref());
         return elsewhere(executor.run(deadline, job).await);
     }
-    let quick = with_scratch(|scratch| {
-        let decoded = scratch.decode(loaded, content_type, &body, max_rows)?;
-        if executor.is_too_much_inline(&loaded.cost, decoded.request.rows) {
-            return Ok(Err((mem::take(&mut scratch.frame), decoded)));
+    // A bug in an engine costs this request, not the connection it came on.
+    let is_quick = |rows| !executor.is_too_much_inline(cost, rows);
+    let here = catch_unwind(AssertUnwindSafe(|| work.here(content_type, &body, is_quick)));
+    match here.unwrap_or(Err(Fault::Internal))? {
+        Quick::Done(scored) => Ok(scored),
+        // The body was shorter than its rows are work.
+        Quick::TooMuch(decoded) => {
+            let job = move || work.go_on(decoded, helpers.as_ref());
+            elsewhere(executor.run(deadline, job).await)
         }
-        scratch.predict(loaded, decoded, deadline, None).map(Ok)
-    })?;
-    // The body was shorter than its rows are work.
-    let (frame, decoded) = match quick {
-        Ok(scored) => return Ok(scored),
-        Err(rest) => rest,
-    };
-    let (loaded, pool) = (Arc::clone(loaded), executor.helpers());
-    let job = move || {
-        with_scratch(|scratch| {
-            scratch.frame = frame;
-            scratch.predict(&loaded, decoded, deadline, pool.as_ref())
-        })
-    };
-    elsewhere(executor.run(deadline, job).await)
+    }
 }
 
 fn elsewhere(result: Result<(Result<Scored, Fault>, Duration), ExecuteError>) -> Result<Scored, Fault> {
     let (scored, waited) = result?;
     let mut scored = scored?;
     scored.stages.queue = waited;
+    // The way back to this thread belongs to it.
+    scored.done = Instant::now();
     Ok(scored)
-}
-
-/// A request whose cells are in the frame.
-struct Decoded {
-    request: Request,
-    time: Duration,
-}
-
-#[derive(Default)]
-struct Scratch {
-    frame: Frame,
-    values: Vec<f64>,
-}
-
-thread_local! {
-    /// Reused from request to request, so that an ordinary one allocates its answer and nothing else.
-    static SCRATCH: RefCell<Scratch> = RefCell::default();
-}
-
-/// Gives this thread's scratch space, and afterwards frees what grew too large.
-fn with_scratch<T>(work: impl FnOnce(&mut Scratch) -> T) -> T {
-    SCRATCH.with_borrow_mut(|scratch| {
-        let result = work(scratch);
-        if scratch.frame.cells().len() > MAX_KEPT_CELLS || scratch.values.len() > MAX_KEPT_CELLS {
-            *scratch = Scratch::default();
-        }
-        result
-    })
-}
-
-impl Scratch {
-    fn decode(
-        &mut self,
-        loaded: &Loaded,
-        content_type: Option<&str>,
-        body: &[u8],
-        max_rows: usize,
-    ) -> Result<Decoded, Fault> {
-        let begin = Instant::now();
-        let request = decode::decode(&loaded.plan, content_type, body, &mut self.frame)?;
-        if request.rows > max_rows {
-            return Err(Fault::TooManyRows { rows: request.rows, limit: max_rows });
-        }
-        Ok(Decoded { request, time: begin.elapsed() })
-    }
-
-    /// Predicts and encodes what was decoded, with the help of idle threads of `pool` if given.
-    fn predict(
-        &mut self,
-        loaded: &Arc<Loaded>,
-        Decoded { request, time }: Decoded,
-        deadline: Instant,
-        pool: Option<&Pool>,
-    ) -> Result<Scored, Fault> {
-        let begin = Instant::now();
-        if begin > deadline {
-            return Err(Fault::Timeout);
-        }
-        let Self { frame, values } = self;
-        match pool {
-            Some(pool) => split::score(pool, &loaded.cost, loaded, request.method, frame, values),
-            None => loaded.model.scorer().score(request.method, frame, values),
-        }
-        .map_err(|error| ProtocolError::model(&error.to_string()))?;
-        let predicted = Instant::now();
-        let mut out = Vec::with_capacity(values.len() * 20 + ANSWER_FRAME_BYTES);
-        loaded.encoder.encode(request.answer(), values, request.rows, &mut out);
-        let stages =
-            StageTimes { decode: time, queue: Duration::ZERO, predict: predicted - begin, encode: predicted.elapsed() };
-        Ok(Scored { body: out.into(), rows: request.rows, stages })
-    }
 }
 
 fn accept(scored: Scored, asked: &Asked<'_>, in_bytes: usize) -> (Response<Full<Bytes>>, Observation) {
     let seen = Observation {
         status: 200,
-        load: asked.has(HEADER_LOAD),
+        load: asked.load,
         rows: scored.rows as u64,
         in_bytes: in_bytes as u64,
         out_bytes: scored.body.len() as u64,
-        total: asked.begin.elapsed(),
+        total: scored.done - asked.begin,
         stages: Some(scored.stages),
     };
     let mut response = Response::new(Full::new(scored.body));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    if asked.has(HEADER_TIMING)
+    if asked.timing
         && let Ok(timing) = HeaderValue::from_str(&scored.stages.server_timing())
     {
         response.headers_mut().insert("server-timing", timing);
@@ -272,7 +146,7 @@ fn refuse(app: &App, fault: &Fault, asked: &Asked<'_>, in_bytes: usize) -> (Resp
     }
     let seen = Observation {
         status: response.status().as_u16(),
-        load: asked.has(HEADER_LOAD),
+        load: asked.load,
         in_bytes: in_bytes as u64,
         out_bytes: response.body().size_hint().lower(),
         total: asked.begin.elapsed(),

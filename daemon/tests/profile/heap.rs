@@ -1,6 +1,6 @@
 //! Heap profiles of this process: what was planted is found, what was freed is gone.
 //!
-//! One sample each 16 KiB. With n samples an estimate is right to about 1/sqrt(n): what is asked for below are four
+//! One sample each 64 KiB. With n samples an estimate is right to about 1/sqrt(n): what is asked for below are four
 //! times that, or a thing that chance does not touch.
 
 use std::{
@@ -15,7 +15,7 @@ use yummyd::profile::heap;
 
 use super::{Debug, StatusCode, parse};
 
-const INTERVAL: usize = 16 << 10;
+const INTERVAL: usize = 64 << 10;
 const MIB: f64 = 1024.0 * 1024.0;
 
 /// Turns sampling on; every test of this program may do that first.
@@ -69,19 +69,19 @@ fn plant_and_free() {
 #[tokio::test]
 async fn planted_memory_is_found_and_freed_memory_is_gone() {
     let debug = sampling().await;
-    // 64 MiB in blocks of 4 KiB are some 3,600 samples: right to 1.7 %.
+    // 64 MiB in blocks of 4 KiB are some 1,000 samples: right to 3.1 %.
     let small = plant_small(16 << 10);
-    let (in_use, allocated) = debug.heap("profile::heap::plant_small").await;
-    assert!((in_use - 64.0).abs() < 0.068 * 64.0, "{in_use} MiB of 64 in small blocks");
+    let (in_use, allocated) = debug.heap("plant_small").await;
+    assert!((in_use - 64.0).abs() < 0.125 * 64.0, "{in_use} MiB of 64 in small blocks");
     assert!((allocated - in_use).abs() < 1e-9, "nothing of it was freed");
-    // A block of 256 distances is sampled but for one in e^256.
+    // A block of 64 distances is sampled but for one in e^64.
     let large = plant_large(16);
-    let (in_use, _) = debug.heap("profile::heap::plant_large").await;
+    let (in_use, _) = debug.heap("plant_large").await;
     assert!((in_use - 64.0).abs() < 0.01, "{in_use} MiB of 64 in large blocks");
     drop((small, large));
-    for function in ["profile::heap::plant_small", "profile::heap::plant_large"] {
+    for function in ["plant_small", "plant_large"] {
         let (in_use, allocated) = debug.heap(function).await;
-        assert!(in_use == 0.0 && allocated > 59.0, "{function}: {in_use} MiB in use, {allocated} allocated");
+        assert!(in_use == 0.0 && allocated > 56.0, "{function}: {in_use} MiB in use, {allocated} allocated");
     }
 }
 
@@ -89,19 +89,19 @@ async fn planted_memory_is_found_and_freed_memory_is_gone() {
 async fn a_growing_block_is_what_it_has_grown_to() {
     let debug = sampling().await;
     let grown = plant_growing(24 << 20);
-    let (in_use, allocated) = debug.heap("profile::heap::plant_growing").await;
+    let (in_use, allocated) = debug.heap("plant_growing").await;
     let capacity = grown.capacity() as f64 / MIB;
     assert!((in_use - capacity).abs() < 0.01, "{in_use} MiB of {capacity}");
     assert!(allocated >= 1.9 * capacity, "{allocated} MiB for all of its sizes");
     drop(grown);
-    assert!(debug.heap("profile::heap::plant_growing").await.0 == 0.0);
+    assert!(debug.heap("plant_growing").await.0 == 0.0);
 }
 
 #[tokio::test]
 async fn what_comes_and_goes_is_allocated_and_not_in_use() {
     let debug = sampling().await;
     plant_and_free();
-    let (in_use, allocated) = debug.heap("profile::heap::plant_and_free").await;
+    let (in_use, allocated) = debug.heap("plant_and_free").await;
     assert!(in_use == 0.0 && (allocated - 64.0).abs() < 0.01, "{in_use} MiB in use, {allocated} of 64 allocated");
 }
 
@@ -114,7 +114,7 @@ async fn the_flame_graph_shows_what_is_in_use_by_readable_names() {
     assert_eq!((svg.status, svg.header("content-type")), (StatusCode::OK, "image/svg+xml"));
     let text = svg.text();
     assert!(text.contains("yummyd · heap in use") && text.contains(" MiB in use · "), "title and subtitle");
-    assert!(text.contains("one sample each 16 KiB"));
+    assert!(text.contains("one sample each 64 KiB"));
     let title = text.split("<title>").find(|title| title.starts_with("profile::heap::plant_large")).expect("its frame");
     assert!(title.starts_with("profile::heap::plant_large (32,768 KiB in use, "), "{}", &title[..80]);
     assert!(
@@ -125,35 +125,37 @@ async fn the_flame_graph_shows_what_is_in_use_by_readable_names() {
     drop(kept);
 }
 
-/// Every way to ask for memory, from several threads at once, with contents that must not change.
+/// Every way to ask for memory, with contents that must not change.
+#[inline(never)]
+fn churn(seed: u64) {
+    let (mut random, mut kept) = (seed, BTreeMap::new());
+    for step in 0..10_000_u64 {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let (key, size) = (random >> 58, 1 << (random >> 32 & 17));
+        match random >> 40 & 3 {
+            0 => drop(kept.remove(&key)),
+            1 => drop(kept.insert(key, vec![key as u8; size])),
+            2 => drop(kept.insert(key, zeroed(size, key as u8))),
+            _ => {
+                let block: &mut Vec<u8> = kept.entry(key).or_default();
+                block.resize(size, key as u8);
+                block.shrink_to_fit();
+            }
+        }
+        if step % 512 == 0 {
+            let whole = kept.iter().all(|(key, block)| block.iter().all(|byte| *byte == *key as u8));
+            assert!(whole, "a block has changed");
+        }
+    }
+}
+
 #[tokio::test]
 async fn memory_keeps_its_contents_whatever_is_sampled() {
     let debug = sampling().await;
-    let work = |seed: u64| {
-        let (mut random, mut kept) = (seed, BTreeMap::new());
-        for step in 0..40_000_u64 {
-            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            let (key, size) = (random >> 58, 1 << (random >> 32 & 17));
-            match random >> 40 & 3 {
-                0 => drop(kept.remove(&key)),
-                1 => drop(kept.insert(key, vec![key as u8; size])),
-                2 => drop(kept.insert(key, zeroed(size, key as u8))),
-                _ => {
-                    let block: &mut Vec<u8> = kept.entry(key).or_default();
-                    block.resize(size, key as u8);
-                    block.shrink_to_fit();
-                }
-            }
-            if step % 64 == 0 {
-                let whole = kept.iter().all(|(key, block)| block.iter().all(|byte| *byte == *key as u8));
-                assert!(whole, "a block has changed");
-            }
-        }
-    };
-    let threads: Vec<_> = (1..5).map(|seed| thread::spawn(move || work(seed))).collect();
+    let threads: Vec<_> = (1..5).map(|seed| thread::spawn(move || churn(seed))).collect();
     threads.into_iter().for_each(|thread| thread.join().expect("no panic"));
-    let (in_use, allocated) = debug.heap("profile::heap::memory_keeps_its_contents_whatever_is_sampled").await;
-    assert!(in_use == 0.0 && allocated > 100.0, "{in_use} MiB in use, {allocated} allocated");
+    let (in_use, allocated) = debug.heap("churn").await;
+    assert!(in_use == 0.0 && allocated > 30.0, "{in_use} MiB in use, {allocated} allocated");
 }
 
 fn zeroed(size: usize, with: u8) -> Vec<u8> {

@@ -68,9 +68,11 @@ impl Profile {
         self.text(self.default_sample_type)
     }
 
-    /// Sum over the samples with a function of this name.
+    /// Sum over the samples with a function of this name, whatever its path: builds with little debug information know
+    /// the path of some functions only.
     pub(crate) fn total_with(&self, function: &str, value: usize) -> i64 {
-        self.sample.iter().filter(|sample| self.has(sample, function)).map(|sample| sample.value[value]).sum()
+        let with = |sample: &&Sample| self.any(sample, |name| name.rsplit("::").next() == Some(function));
+        self.sample.iter().filter(with).map(|sample| sample.value[value]).sum()
     }
 
     pub(crate) fn total(&self, value: usize) -> i64 {
@@ -82,12 +84,16 @@ impl Profile {
     }
 
     fn has(&self, sample: &Sample, function: &str) -> bool {
+        self.any(sample, |name| name == function)
+    }
+
+    fn any(&self, sample: &Sample, is: impl Fn(&str) -> bool) -> bool {
         sample.location_id.iter().any(|id| {
             let location = self.location.iter().find(|location| location.id == *id).expect("a location");
             assert!(self.mapping.iter().any(|mapping| mapping.id == location.mapping_id), "its mapping exists");
             location.line.iter().any(|line| {
                 let found = self.function.iter().find(|function| function.id == line.function_id);
-                self.text(found.expect("a function").name) == function
+                is(self.text(found.expect("a function").name))
             })
         })
     }

@@ -71,6 +71,15 @@ pub enum FeatureKind {
     ListedCategory(Arc<Categories>),
 }
 
+/// What the library asks of a request's column for one feature, when it binds columns by name (CatBoost does).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Demand {
+    /// Whether the model file names it: without a name it is bound by its place.
+    pub named: bool,
+    /// Whether a tree uses it: else its column may be missing.
+    pub used: bool,
+}
+
 /// Shape of an answer for `n` rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
@@ -158,6 +167,11 @@ pub struct Summary {
 pub trait Scorer: Send + Sync + fmt::Debug {
     /// The columns that a frame must have, in order.
     fn features(&self) -> &[Feature];
+
+    /// What each of [`features`](Self::features) asks of a request's columns.
+    fn demands(&self) -> Vec<Demand> {
+        vec![Demand { named: true, used: true }; self.features().len()]
+    }
 
     /// What `method` answers; `None` when this model has no such output.
     fn output(&self, method: Method) -> Option<&Output>;

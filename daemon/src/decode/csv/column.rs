@@ -23,7 +23,7 @@ const MISSING: [&str; 19] = [
 /// Longest of [`MISSING`].
 const MAX_MISSING: usize = 8;
 
-fn is_missing(text: &str) -> bool {
+pub(in crate::decode) fn is_missing(text: &str) -> bool {
     // Nearly all fields begin with a digit and are in no need of a search.
     match text.as_bytes().first() {
         None => true,

@@ -17,6 +17,7 @@ use super::{
     table::{Column, Label, Table},
 };
 use column::Cells;
+pub(super) use column::is_missing;
 use tokens::Tokens;
 
 /// Reads a CSV body.
@@ -35,34 +36,47 @@ pub(crate) fn read(body: &[u8], plan: &Plan) -> Result<Table, ProtocolError> {
 
 fn table(text: &str, plan: &Plan) -> Result<Table, String> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    if matches!(plan.schema, Some(Schema::Tensors(_))) {
-        return Err("TensorSpec only supports numpy types, use numpy_types() instead".into());
+    match &plan.schema {
+        Some(Schema::Tensors(_)) => {
+            return Err("TensorSpec only supports numpy types, use numpy_types() instead".into());
+        }
+        Some(Schema::Columns(specs)) if specs.iter().any(|spec| is_composed(&spec.kind)) => {
+            return Err("Failed to get pandas types as some of the inputs types are not DataType.".into());
+        }
+        _ => {}
     }
     let tokens = Tokens::read(text)?;
-    let names = unique(tokens.header());
+    let given: Vec<String> = tokens.header().enumerate().map(|(place, name)| header_name(place, name)).collect();
+    let names = unique(&given);
     // What a first row has more than the header stands in front of the columns, as an index.
     let leading = tokens.width() - names.len();
     let rows = tokens.rows();
     let mut columns = Vec::with_capacity(names.len());
     for (place, name) in names.into_iter().enumerate() {
-        let kind = plan.csv_kind(&name, place);
+        // A repeated name is read with the dtype of the first one.
+        let kind = plan.csv_kind(&name, place).or_else(|| plan.csv_kind(&given[place], place));
         let cells = Cells::new(&tokens, place + leading);
         columns.push(Column { data: column::convert(&cells, kind, place + leading)?, label: Label::Text(name.into()) });
     }
-    Ok(Table { columns, rows })
+    Ok(Table::new(columns, rows))
 }
 
-/// Names as pandas makes them: an empty one is `Unnamed: <place>`, the second `a` is `a.1`.
-fn unique<'a>(header: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let given: Vec<String> = header
-        .enumerate()
-        .map(|(place, name)| if name.is_empty() { format!("Unnamed: {place}") } else { name.to_owned() })
-        .collect();
+/// Types that are not a single value: those that pandas has no dtype for.
+fn is_composed(kind: &DataType) -> bool {
+    matches!(kind, DataType::Any | DataType::Array(_) | DataType::Object(_) | DataType::Map(_))
+}
+
+fn header_name(place: usize, name: &str) -> String {
+    if name.is_empty() { format!("Unnamed: {place}") } else { name.to_owned() }
+}
+
+/// Names as pandas makes them: the second `a` is `a.1`.
+fn unique(given: &[String]) -> Vec<String> {
     let all: HashSet<&str> = given.iter().map(String::as_str).collect();
     let mut taken: HashSet<String> = HashSet::with_capacity(given.len());
     let mut counts: std::collections::HashMap<&str, usize> = std::collections::HashMap::new();
     let mut names = Vec::with_capacity(given.len());
-    for name in &given {
+    for name in given {
         let mut unique = name.clone();
         if taken.contains(name) {
             let count = counts.entry(name).or_insert(0);

@@ -7,7 +7,7 @@ use yummy_models::{FeatureKind, category_hash, engine::Categories, signature::Da
 use super::cursor::Cursor;
 
 /// Integers up to here are exact in a double, whatever dtype pandas finds for their column.
-const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
+pub(super) const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// What a column's values become: its signature type and the engine's kind of cell.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,5 +1,8 @@
 //! Walks over JSON; `None` whenever it meets something that is not plain.
 
+use super::float;
+use crate::decode::python::{Value, json};
+
 /// A place in a body.
 #[derive(Debug)]
 pub(super) struct Cursor<'a> {
@@ -74,8 +77,13 @@ impl<'a> Cursor<'a> {
         if rest[len] != b'"' {
             return None;
         }
+        let text = &rest[..len];
+        // Nothing but strings can hold more than ASCII: what is no UTF-8 is an error, which is the exact path's.
+        if !text.is_ascii() {
+            std::str::from_utf8(text).ok()?;
+        }
         self.at += len + 1;
-        Some(&rest[..len])
+        Some(text)
     }
 
     /// Passes over `text` as a string, when it is the next one.
@@ -105,26 +113,15 @@ impl<'a> Cursor<'a> {
     pub(super) fn number(&mut self) -> Option<(Number, &'a [u8])> {
         self.peek();
         let rest = self.bytes.get(self.at..)?;
-        let start = usize::from(rest.first() == Some(&b'-'));
-        let digits = rest[start..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-        if digits == 0 || (digits > 1 && rest[start] == b'0') {
-            return None;
-        }
-        let end = start + digits;
-        let next = |at: usize| rest.get(at).copied().unwrap_or(0);
-        if next(end) == b'.' && !next(end + 1).is_ascii_digit() {
-            return None;
-        }
-        let (value, len) = fast_float2::parse_partial::<f64, _>(rest).ok()?;
-        let whole = len == end;
-        // Python refuses an int that no float can hold; whatever follows a number must be a delimiter.
-        if whole && !value.is_finite() || matches!(next(len), b'e' | b'E' | b'.') {
+        let written = float::read(rest)?;
+        // Python refuses an int that no float can hold.
+        if written.whole && !written.value.is_finite() {
             return None;
         }
         // Python's `-0` is the integer 0.
-        let value = if whole { value + 0.0 } else { value };
-        self.at += len;
-        Some((Number { value, whole }, &rest[..len]))
+        let value = if written.whole { written.value + 0.0 } else { written.value };
+        self.at += written.len;
+        Some((Number { value, whole: written.whole }, &rest[..written.len]))
     }
 
     /// Passes over a scalar that is not used.
@@ -136,5 +133,14 @@ impl<'a> Cursor<'a> {
             b'f' => self.word(b"false"),
             _ => self.number().map(|_| ()),
         }
+    }
+
+    /// A value of any form, as Python's; `None` when it is none.
+    pub(super) fn value(&mut self) -> Option<Value> {
+        self.peek();
+        let rest = std::str::from_utf8(self.bytes.get(self.at..)?).ok()?;
+        let (value, len) = json::parse_first(rest).ok()?;
+        self.at += len;
+        Some(value)
     }
 }

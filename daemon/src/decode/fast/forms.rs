@@ -11,7 +11,15 @@ use super::{
 };
 
 /// A column of the request that the signature does not name.
-const EXTRA: usize = usize::MAX;
+pub(super) const EXTRA: usize = usize::MAX;
+
+/// The request's columns.
+pub(super) enum Order {
+    /// Those of the signature, in its order.
+    Same,
+    /// Places in the signature, or [`EXTRA`].
+    Other(Vec<usize>),
+}
 
 /// `{"columns": […], "index": […], "data": [[…]]}`, the columns before the data.
 pub(super) fn split(plan: &NamedPlan, cursor: &mut Cursor<'_>, frame: &mut Frame) -> Option<()> {
@@ -21,7 +29,7 @@ pub(super) fn split(plan: &NamedPlan, cursor: &mut Cursor<'_>, frame: &mut Frame
             order = Some(columns(plan, cursor)?);
             Some(())
         }
-        Field::Data => rows(plan, order.as_deref()?, cursor, frame),
+        Field::Data => rows(plan, order.as_ref()?, cursor, frame),
     })?;
     (fields.data && fields.index.is_none_or(|len| len == frame.rows())).then_some(())
 }
@@ -92,17 +100,31 @@ fn labels(cursor: &mut Cursor<'_>) -> Option<usize> {
     }
 }
 
-/// Places of the request's columns in the plan; every column of the plan once.
-fn columns(plan: &NamedPlan, cursor: &mut Cursor<'_>) -> Option<Vec<usize>> {
-    let mut order = Vec::with_capacity(plan.columns.len());
+/// The request's columns; every column of the plan once.
+fn columns(plan: &NamedPlan, cursor: &mut Cursor<'_>) -> Option<Order> {
     cursor.expect(b'[')?;
+    let mut same = 0;
+    loop {
+        if !plan.columns.get(same).is_some_and(|column| cursor.take_text(&column.name)) {
+            return other_columns(plan, same, cursor);
+        }
+        same += 1;
+        if !cursor.more(b']')? {
+            return (same == plan.columns.len()).then_some(Order::Same);
+        }
+    }
+}
+
+/// Goes on where `same` columns were in the plan's order.
+fn other_columns(plan: &NamedPlan, same: usize, cursor: &mut Cursor<'_>) -> Option<Order> {
+    let mut order: Vec<usize> = (0..same).collect();
     loop {
         order.push(place(plan, order.len(), cursor)?);
         if !cursor.more(b']')? {
             break;
         }
     }
-    complete(plan, &order).then_some(order)
+    complete(plan, &order).then_some(Order::Other(order))
 }
 
 /// The place of the next name, which is most often `expected`.
@@ -115,7 +137,7 @@ fn place(plan: &NamedPlan, expected: usize, cursor: &mut Cursor<'_>) -> Option<u
     Some(plan.places.get(name).copied().unwrap_or(EXTRA))
 }
 
-fn complete(plan: &NamedPlan, order: &[usize]) -> bool {
+pub(super) fn complete(plan: &NamedPlan, order: &[usize]) -> bool {
     if order.iter().copied().eq(0..plan.columns.len()) {
         return true;
     }
@@ -124,22 +146,62 @@ fn complete(plan: &NamedPlan, order: &[usize]) -> bool {
     !repeated && seen.iter().all(|&seen| seen)
 }
 
-fn rows(plan: &NamedPlan, order: &[usize], cursor: &mut Cursor<'_>, frame: &mut Frame) -> Option<()> {
+fn rows(plan: &NamedPlan, order: &Order, cursor: &mut Cursor<'_>, frame: &mut Frame) -> Option<()> {
+    match order {
+        Order::Same if plan.plain_doubles => each_row(cursor, frame, |cursor, cells| doubles(cells, cursor)),
+        Order::Same => {
+            each_row(cursor, frame, |cursor, cells| row(plan, 0..plan.columns.len(), plan.columns.len(), cells, cursor))
+        }
+        Order::Other(order) => {
+            each_row(cursor, frame, |cursor, cells| row(plan, order.iter().copied(), order.len(), cells, cursor))
+        }
+    }
+}
+
+/// `[[…], …]`; `read` reads a row after its bracket, up to and with the closing one.
+#[inline]
+fn each_row<'a>(
+    cursor: &mut Cursor<'a>,
+    frame: &mut Frame,
+    read: impl Fn(&mut Cursor<'a>, &mut [f64]) -> Option<()>,
+) -> Option<()> {
     cursor.expect(b'[')?;
     loop {
         cursor.expect(b'[')?;
-        let cells = frame.push_row();
-        let last = order.len() - 1;
-        for (at, &place) in order.iter().enumerate() {
-            value(plan, place, cells, cursor)?;
-            if cursor.more(b']')? != (at < last) {
-                return None;
-            }
-        }
+        read(cursor, frame.push_row())?;
         if !cursor.more(b']')? {
             return Some(());
         }
     }
+}
+
+/// A row whose cells are `double` numbers at their places.
+#[inline]
+fn doubles(cells: &mut [f64], cursor: &mut Cursor<'_>) -> Option<()> {
+    let last = cells.len() - 1;
+    for (at, cell) in cells.iter_mut().enumerate() {
+        *cell = double(cursor)?;
+        if cursor.more(b']')? != (at < last) {
+            return None;
+        }
+    }
+    Some(())
+}
+
+fn row(
+    plan: &NamedPlan,
+    order: impl Iterator<Item = usize>,
+    len: usize,
+    cells: &mut [f64],
+    cursor: &mut Cursor<'_>,
+) -> Option<()> {
+    for (at, place) in order.enumerate() {
+        value(plan, place, cells, cursor)?;
+        if cursor.more(b']')? != (at + 1 < len) {
+            return None;
+        }
+    }
+    Some(())
 }
 
 #[inline]

@@ -1,11 +1,13 @@
 //! The fast path: the usual shapes of a request are walked once, byte by byte, straight into the frame.
 //!
 //! It reads `dataframe_split`, `dataframe_records`, `inputs` and `instances` of numbers, booleans, nulls and plain
-//! texts. At anything else it gives up, and the exact path reads the request from the start: no error is ever decided
+//! texts, with `params`, and CSV without quotes. At anything else it gives up, and the exact path reads the request from the start: no error is ever decided
 //! here. What it does read, it reads as the exact path would.
 
 mod cell;
+mod csv;
 mod cursor;
+mod float;
 mod forms;
 
 use std::collections::HashMap;
@@ -16,7 +18,7 @@ use yummy_models::{
 };
 
 use super::{
-    Request, Style,
+    Request, Style, params,
     plan::{Library, Plan},
 };
 use cell::Target;
@@ -38,6 +40,8 @@ pub(crate) struct NamedPlan {
     places: HashMap<Box<[u8]>, usize>,
     /// Whether rows of `inputs` keep their types: numpy widens single numbers of the other types.
     all_double: bool,
+    /// Whether moreover each column is at its place in the frame.
+    plain_doubles: bool,
 }
 
 /// One column of the signature.
@@ -94,8 +98,12 @@ impl FastPlan {
 fn positional(plan: &Plan, width: usize, cells: PositionalCells) -> Option<FastPlan> {
     let numbers = plan.features.iter().all(|feature| feature.kind == FeatureKind::Number);
     // CatBoost looks at the names of a table; the exact path does too.
-    let served = plan.library == Library::LightGbm && numbers && width == plan.features.len() && width > 0;
+    let served = plan.library != Library::CatBoost && numbers && width == plan.features.len() && width > 0;
     served.then_some(FastPlan::Positional(PositionalPlan { width, cells }))
+}
+
+fn is_category(plan: &Plan, place: usize) -> bool {
+    plan.features[place].kind == FeatureKind::HashedCategory
 }
 
 fn named(specs: &[ColumnSpec], plan: &Plan) -> Option<NamedPlan> {
@@ -108,24 +116,30 @@ fn named(specs: &[ColumnSpec], plan: &Plan) -> Option<NamedPlan> {
     for (place, spec) in specs.iter().enumerate() {
         let name = spec.name.as_deref()?;
         let feature = match plan.library {
-            Library::LightGbm => place,
-            Library::CatBoost => *by_name.get(name)?,
+            Library::LightGbm | Library::LightGbmEstimator => place,
+            Library::CatBoost if plan.demands.iter().all(|demand| demand.named) => *by_name.get(name)?,
+            Library::CatBoost if plan.demands.iter().all(|demand| !demand.named) => place,
+            Library::CatBoost => return None,
         };
+        // CatBoost reads a column as a category where the model has one, before it looks at names.
+        if plan.library == Library::CatBoost && is_category(plan, place) != is_category(plan, feature) {
+            return None;
+        }
         let target = Target::new(&spec.kind, &plan.features[feature].kind)?;
         columns.push(FastColumn { name: name.as_bytes().into(), target, feature });
     }
     let places = columns.iter().enumerate().map(|(place, column)| (column.name.clone(), place)).collect();
     let all_double = columns.iter().all(|column| column.target == Target::Double);
-    Some(NamedPlan { columns, places, all_double })
+    let in_place = columns.iter().enumerate().all(|(place, column)| column.feature == place);
+    Some(NamedPlan { columns, places, all_double, plain_doubles: all_double && in_place })
 }
 
-/// Reads a body when it is of a usual shape.
+/// Reads a JSON body when it is of a usual shape.
 pub(crate) fn read(plan: &Plan, body: &[u8], frame: &mut Frame) -> Option<Request> {
     let fast = plan.fast.as_ref()?;
-    // Bytes that are no UTF-8 are an error, and those of other encodings never start like this.
-    let body = std::str::from_utf8(body).ok()?.as_bytes();
     let mut cursor = Cursor::new(body);
     frame.reset(plan.features.len());
+    let mut method = Method::Predict;
     let style = if cursor.peek() == b'[' {
         let FastPlan::Named(plan) = fast else { return None };
         forms::records(plan, &mut cursor, frame)?;
@@ -139,16 +153,50 @@ pub(crate) fn read(plan: &Plan, body: &[u8], frame: &mut Frame) -> Option<Reques
             table(fast, &mut cursor, frame)?;
             Style::Bare
         } else {
-            cursor.expect(b':')?;
-            field_value(fast, field, &mut cursor, frame)?;
-            // Further fields (parameters, other formats) are the exact path's.
-            cursor.expect(b'}')?;
+            method = envelope(plan, fast, field, &mut cursor, frame)?;
             Style::Wrapped
         }
     };
     cursor.end()?;
     let rows = frame.rows();
-    (rows > 0).then_some(Request { rows, method: Method::Predict, style, single: false })
+    (rows > 0).then_some(Request { rows, method, style, single: false })
+}
+
+/// Reads a CSV body when it is of a usual shape.
+pub(crate) fn read_csv(plan: &Plan, body: &[u8], frame: &mut Frame) -> Option<Request> {
+    let fast = plan.fast.as_ref()?;
+    frame.reset(plan.features.len());
+    csv::read(plan, fast, body, frame)?;
+    let method = params::method(None, plan).ok()?;
+    let rows = frame.rows();
+    (rows > 0).then_some(Request { rows, method, style: Style::Wrapped, single: false })
+}
+
+/// The data and `params`, in any order; `field` is the first name. Further fields are the exact path's.
+fn envelope<'a>(
+    plan: &Plan,
+    fast: &FastPlan,
+    mut field: &'a [u8],
+    cursor: &mut Cursor<'a>,
+    frame: &mut Frame,
+) -> Option<Method> {
+    let (mut data, mut params) = (false, None);
+    loop {
+        cursor.expect(b':')?;
+        match field {
+            b"params" if params.is_none() => params = Some(cursor.value()?),
+            field if !data => {
+                field_value(fast, field, cursor, frame)?;
+                data = true;
+            }
+            _ => return None,
+        }
+        if !cursor.more(b'}')? {
+            break;
+        }
+        field = cursor.plain_text()?;
+    }
+    data.then(|| params::method(params.as_ref(), plan).ok()).flatten()
 }
 
 fn field_value(fast: &FastPlan, field: &[u8], cursor: &mut Cursor<'_>, frame: &mut Frame) -> Option<()> {

@@ -27,6 +27,16 @@ pub(crate) fn parse(text: &str) -> Result<Value, NotJson> {
     Ok(value)
 }
 
+/// Reads the value that `text` begins with; gives it with the bytes that it takes.
+///
+/// # Errors
+/// [`NotJson`].
+pub(crate) fn parse_first(text: &str) -> Result<(Value, usize), NotJson> {
+    let mut reader = Reader { text, bytes: text.as_bytes(), at: 0 };
+    let value = reader.value(0)?;
+    Ok((value, reader.at))
+}
+
 struct Reader<'a> {
     text: &'a str,
     bytes: &'a [u8],

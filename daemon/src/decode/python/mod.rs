@@ -2,6 +2,7 @@
 //!
 //! This is the slow, exact path of a request; see [`super::fast`] for the one of the usual shapes.
 
+mod digits;
 pub(crate) mod json;
 pub(crate) mod number;
 pub(crate) mod text;

@@ -1,6 +1,6 @@
 //! `float()` and `int()` of Python: of texts, and of other values the way numpy stores them into an array.
 
-use super::Value;
+use super::{Value, digits::in_ascii};
 
 /// Why a value does not become a number: Python's exception, without the value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,8 +14,8 @@ impl NotNumber {
 
 /// `float(text)`.
 pub(crate) fn float_of_text(text: &str) -> Option<f64> {
-    let text = strip(text);
-    let body = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let text = in_ascii(strip(text));
+    let body = text.strip_prefix(['+', '-']).unwrap_or(&text);
     let starts_like_number = body.as_bytes().first().is_some_and(|first| first.is_ascii_digit() || *first == b'.');
     if !starts_like_number {
         let size = if body.eq_ignore_ascii_case("inf") || body.eq_ignore_ascii_case("infinity") {
@@ -27,13 +27,14 @@ pub(crate) fn float_of_text(text: &str) -> Option<f64> {
         };
         return Some(if text.starts_with('-') { -size } else { size });
     }
-    let joined = without_underscores(text)?;
+    let joined = without_underscores(&text)?;
     fast_float2::parse(joined.as_bytes()).ok()
 }
 
 /// `int(text)`: the digits with their sign, or a 64-bit number.
 pub(crate) fn int_of_text(text: &str) -> Option<Value> {
-    let joined = without_underscores(strip(text))?;
+    let text = in_ascii(strip(text));
+    let joined = without_underscores(&text)?;
     let digits = joined.strip_prefix(['+', '-']).unwrap_or(&joined);
     if digits.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
         return None;
@@ -121,9 +122,9 @@ fn too_large() -> NotNumber {
     NotNumber::new("OverflowError('Python int too large to convert to C long')")
 }
 
-/// `str.strip()`, whose notion of white space has four control characters more than Rust's.
+/// Without the white space around it. Python's `str.strip()` knows four control characters more, its numbers do not.
 fn strip(text: &str) -> &str {
-    text.trim_matches(|letter: char| letter.is_whitespace() || ('\x1c'..='\x1f').contains(&letter))
+    text.trim_matches(char::is_whitespace)
 }
 
 /// Takes out underscores, each of which must stand between two digits.

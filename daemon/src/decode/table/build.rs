@@ -23,19 +23,34 @@ type Result<T> = std::result::Result<T, ConstructError>;
 /// [`ConstructError`] for what pandas refuses.
 pub(crate) fn split(data: Value, columns: Option<Value>, index: Option<Value>) -> Result<Table> {
     let columns = columns.map(labels).transpose()?.flatten();
+    let zero_is_a_label = index.as_ref().is_none_or(has_zero);
     let index = index.map(index_len).transpose()?.flatten();
-    match data {
-        Value::Null => Ok(missing(columns.unwrap_or_default(), index.unwrap_or(0))),
-        Value::List(rows) if rows.is_empty() => Ok(missing(columns.unwrap_or_default(), index.unwrap_or(0))),
-        Value::List(rows) => over_index(list(rows, columns)?, index),
-        Value::Dict(dict) => dictionary(dict, columns, index),
+    let table = match data {
+        Value::Null => missing(columns.unwrap_or_default(), index.unwrap_or(0)),
+        Value::List(rows) if rows.is_empty() => missing(columns.unwrap_or_default(), index.unwrap_or(0)),
+        Value::List(rows) => over_index(list(rows, columns)?, index)?,
+        Value::Dict(dict) => dictionary(dict, columns, index)?,
         scalar if columns.is_some() && index.is_some() => {
             let rows = index.unwrap_or(0);
             let columns = columns.unwrap_or_default().into_iter();
             let filled = columns.map(|label| Ok(Column { label, data: request_column(vec![scalar.clone(); rows])? }));
-            Ok(Table { columns: filled.collect::<Result<_>>()?, rows })
+            Table::new(filled.collect::<Result<_>>()?, rows)
         }
-        _ => Err(ConstructError::new("DataFrame constructor not properly called!")),
+        _ => return Err(ConstructError::new("DataFrame constructor not properly called!")),
+    };
+    Ok(Table { zero_is_a_label, ..table })
+}
+
+/// Whether an index has the label 0.
+fn has_zero(index: &Value) -> bool {
+    match index {
+        Value::Null => true,
+        Value::List(labels) => labels.iter().any(|label| match label {
+            Value::Int(number) => *number == 0,
+            Value::Float(number) => *number == 0.0,
+            _ => false,
+        }),
+        _ => false,
     }
 }
 
@@ -61,7 +76,11 @@ pub(crate) fn dictionary(dict: Dict, columns: Option<Vec<Label>>, index: Option<
     for (name, value) in dict.into_entries() {
         let values = match value {
             value @ (Value::List(_) | Value::Dict(_)) => {
-                let values = listed(value, &mut own_index)?;
+                let mut values = listed(value, &mut own_index)?;
+                // A single value is repeated over an index that is given.
+                if let (Some(rows), [value]) = (index, values.as_slice()) {
+                    values = vec![value.clone(); rows];
+                }
                 match rows {
                     Some(rows) if rows != values.len() && index.is_some() => {
                         return Err(ConstructError::new(format!(
@@ -94,13 +113,13 @@ pub(crate) fn dictionary(dict: Dict, columns: Option<Vec<Label>>, index: Option<
         let values = values.unwrap_or_else(|| vec![scalar.unwrap_or(Value::Null); rows]);
         made.push(Column { label: Label::Text(name), data: request_column(values)? });
     }
-    let Some(columns) = columns else { return Ok(Table { columns: made, rows }) };
+    let Some(columns) = columns else { return Ok(Table::new(made, rows)) };
     let pick = |label: Label| {
         let found = made.iter().find(|column| column.label == label);
         let data = found.map_or_else(|| absent(rows), |column| column.data.clone());
         Column { label, data }
     };
-    Ok(Table { columns: columns.into_iter().map(pick).collect(), rows })
+    Ok(Table::new(columns.into_iter().map(pick).collect(), rows))
 }
 
 /// The values of a column; those of an object have an index of their own, which must be that of the other columns.
@@ -131,7 +150,7 @@ fn absent(rows: usize) -> Data {
 }
 
 fn missing(columns: Vec<Label>, rows: usize) -> Table {
-    Table { columns: columns.into_iter().map(|label| Column { label, data: absent(rows) }).collect(), rows }
+    Table::new(columns.into_iter().map(|label| Column { label, data: absent(rows) }).collect(), rows)
 }
 
 fn list(rows: Vec<Value>, columns: Option<Vec<Label>>) -> Result<Table> {
@@ -147,7 +166,7 @@ fn list(rows: Vec<Value>, columns: Option<Vec<Label>>) -> Result<Table> {
                 )));
             }
             let label = columns.and_then(|mut labels| labels.pop()).unwrap_or(Label::Int(0));
-            Ok(Table { columns: vec![Column { label, data: request_column(rows)? }], rows: count })
+            Ok(Table::new(vec![Column { label, data: request_column(rows)? }], count))
         }
     }
 }
@@ -175,7 +194,7 @@ fn list_of_lists(rows: Vec<Value>, columns: Option<Vec<Label>>) -> Result<Table>
     }
     let made = labels.into_iter().zip(by_column);
     let made = made.map(|(label, values)| Ok(Column { label, data: request_column(values)? }));
-    Ok(Table { columns: made.collect::<Result<_>>()?, rows: count })
+    Ok(Table::new(made.collect::<Result<_>>()?, count))
 }
 
 /// The cells of a row: Python takes the letters of a text and the keys of a dictionary for them.
@@ -190,13 +209,11 @@ fn cells(row: Value) -> Result<Vec<Value>> {
 
 fn list_of_dicts(rows: Vec<Value>, columns: Option<Vec<Label>>) -> Result<Table> {
     let count = rows.len();
-    let mut places: HashMap<Box<str>, usize> = HashMap::new();
+    let mut places: HashMap<Label, usize> = HashMap::new();
     let mut made: Vec<(Label, Vec<Value>)> = Vec::new();
     let fixed = columns.is_some();
     for label in columns.unwrap_or_default() {
-        if let Label::Text(name) = &label {
-            places.entry(name.clone()).or_insert(made.len());
-        }
+        places.entry(label.clone()).or_insert(made.len());
         made.push((label, Vec::with_capacity(count)));
     }
     for (row, value) in rows.into_iter().enumerate() {
@@ -206,7 +223,7 @@ fn list_of_dicts(rows: Vec<Value>, columns: Option<Vec<Label>>) -> Result<Table>
                 None if fixed => continue,
                 None => {
                     places.insert(key.clone(), made.len());
-                    made.push((Label::Text(key), Vec::with_capacity(count)));
+                    made.push((key, Vec::with_capacity(count)));
                     made.len() - 1
                 }
             };
@@ -220,34 +237,68 @@ fn list_of_dicts(rows: Vec<Value>, columns: Option<Vec<Label>>) -> Result<Table>
         values.resize(count, Value::Float(f64::NAN));
         Ok(Column { label, data: request_column(values)? })
     });
-    Ok(Table { columns: made.collect::<Result<_>>()?, rows: count })
+    Ok(Table::new(made.collect::<Result<_>>()?, count))
 }
 
-/// `dict(row)`.
-fn entries(row: Value) -> Result<Vec<(Box<str>, Value)>> {
+/// `dict(row)`: of an object, or of pairs.
+fn entries(row: Value) -> Result<Vec<(Label, Value)>> {
     match row {
-        Value::Dict(dict) => Ok(dict.into_entries()),
-        Value::List(items) if items.is_empty() => Ok(Vec::new()),
+        Value::Dict(dict) => {
+            Ok(dict.into_entries().into_iter().map(|(key, value)| (Label::Text(key), value)).collect())
+        }
+        Value::List(items) => {
+            let pairs = items.into_iter().enumerate().map(|(place, item)| pair(place, item));
+            // The last of equal keys counts.
+            let mut entries: Vec<(Label, Value)> = Vec::new();
+            for (key, value) in pairs.collect::<Result<Vec<_>>>()? {
+                match entries.iter_mut().find(|(known, _)| *known == key) {
+                    Some((_, known)) => *known = value,
+                    None => entries.push((key, value)),
+                }
+            }
+            Ok(entries)
+        }
         Value::Text(text) if text.is_empty() => Ok(Vec::new()),
-        Value::List(_) | Value::Text(_) | Value::Surrogates => {
+        Value::Text(_) | Value::Surrogates => {
             Err(ConstructError::new("dictionary update sequence element #0 has length 1; 2 is required"))
         }
         other => Err(ConstructError::new(format!("'{}' object is not iterable", other.type_name()))),
     }
 }
 
-fn labels(columns: Value) -> Result<Option<Vec<Label>>> {
-    let label = |value: &Value| match value {
+/// A key and its value out of anything that has two items.
+fn pair(place: usize, item: Value) -> Result<(Label, Value)> {
+    let what = item.type_name();
+    let items = cells(item).map_err(|_| {
+        ConstructError::new(format!("cannot convert dictionary update sequence element #{place} to a sequence"))
+    })?;
+    let length = items.len();
+    let Ok([key, value]) = <[Value; 2]>::try_from(items) else {
+        return Err(ConstructError::new(format!(
+            "dictionary update sequence element #{place} has length {length}; 2 is required"
+        )));
+    };
+    match key {
+        Value::List(_) | Value::Dict(_) => Err(ConstructError::new(format!("unhashable type: '{what}'"))),
+        key => Ok((label(&key), value)),
+    }
+}
+
+fn label(value: &Value) -> Label {
+    match value {
         Value::Text(text) => Label::Text(text.clone()),
         Value::Int(number) => Label::Int(*number),
         _ => Label::Other,
-    };
+    }
+}
+
+fn labels(columns: Value) -> Result<Option<Vec<Label>>> {
     match columns {
         Value::Null => Ok(None),
-        Value::List(items) => match items.first() {
-            // A list of lists is a MultiIndex, whose labels are tuples.
-            Some(Value::List(first)) => Ok(Some(vec![Label::Other; first.len()])),
-            _ => Ok(Some(items.iter().map(label).collect())),
+        Value::List(items) => match levels(&items)? {
+            // Labels of several levels are tuples.
+            Some(len) => Ok(Some(vec![Label::Other; len])),
+            None => Ok(Some(items.iter().map(label).collect())),
         },
         Value::Dict(dict) => Ok(Some(dict.keys().map(|key| Label::Text(key.into())).collect())),
         _ => Err(ConstructError::new("Index(...) must be called with a collection of some kind")),
@@ -257,10 +308,22 @@ fn labels(columns: Value) -> Result<Option<Vec<Label>>> {
 fn index_len(index: Value) -> Result<Option<usize>> {
     match index {
         Value::Null => Ok(None),
-        Value::List(items) => Ok(Some(items.len())),
+        Value::List(items) => Ok(Some(levels(&items)?.unwrap_or(items.len()))),
         Value::Dict(dict) => Ok(Some(dict.len())),
         _ => Err(ConstructError::new("Index(...) must be called with a collection of some kind")),
     }
+}
+
+/// The length of an index of several levels, which a list of nothing but lists is: each of them is one level.
+fn levels(items: &[Value]) -> Result<Option<usize>> {
+    let lengths = items.iter().map(|item| if let Value::List(level) = item { Some(level.len()) } else { None });
+    let Some(lengths) = lengths.collect::<Option<Vec<usize>>>().filter(|lengths| !lengths.is_empty()) else {
+        return Ok(None);
+    };
+    if lengths.windows(2).any(|pair| pair[0] != pair[1]) {
+        return Err(ConstructError::new("all arrays must be same length"));
+    }
+    Ok(lengths.first().copied())
 }
 
 fn over_index(mut table: Table, index: Option<usize>) -> Result<Table> {

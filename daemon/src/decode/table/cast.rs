@@ -55,7 +55,7 @@ pub(crate) fn to_doubles(data: &Data) -> Result<Vec<f64>> {
         Data::Float(values) => Ok(values.clone()),
         Data::Single(values) => Ok(values.iter().map(|&value| f64::from(value)).collect()),
         Data::Text(values) => values.iter().map(|text| text_to_float(text.as_deref())).collect(),
-        Data::Object(values) => values.iter().map(to_float).collect(),
+        Data::Object(values) | Data::Other(_, values) => values.iter().map(to_float).collect(),
         Data::Opaque(..) => Err(not_castable(data)),
     }
 }
@@ -83,7 +83,7 @@ fn to_longs(data: &Data) -> Result<Vec<i64>> {
         }
         Data::Single(_) => to_longs(&Data::Float(to_doubles(data)?)),
         Data::Text(values) => values.iter().map(|text| text_to_int(text.as_deref(), 64)).collect(),
-        Data::Object(values) => values.iter().map(|value| to_int(value, 64)).collect(),
+        Data::Object(values) | Data::Other(_, values) => values.iter().map(|value| to_int(value, 64)).collect(),
         Data::Opaque(..) => Err(not_castable(data)),
     }
 }
@@ -112,7 +112,7 @@ fn to_bools(data: &Data) -> Vec<bool> {
         Data::Float(values) => values.iter().map(|&value| value != 0.0).collect(),
         Data::Single(values) => values.iter().map(|&value| value != 0.0).collect(),
         Data::Text(values) => values.iter().map(|text| text.as_deref() != Some("")).collect(),
-        Data::Object(values) => values.iter().map(Value::truth).collect(),
+        Data::Object(values) | Data::Other(_, values) => values.iter().map(Value::truth).collect(),
         Data::Opaque(_, len) => vec![true; *len],
     }
 }

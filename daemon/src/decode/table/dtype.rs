@@ -3,7 +3,8 @@
 
 use yummy_models::signature::DataType;
 
-use super::{Data, Value, cast::to_doubles, infer};
+use super::{Data, Dtype, Value, cast, infer};
+use crate::decode::python::number::float_of_text;
 
 /// Gives the column in the signature's type.
 ///
@@ -15,42 +16,83 @@ pub(crate) fn enforce(name: &str, data: Data, kind: &DataType) -> Result<Data, S
         other => other,
     };
     match (kind, data) {
+        (DataType::Any | DataType::Array(_) | DataType::Object(_) | DataType::Map(_), data) => Ok(data),
         (DataType::String | DataType::Binary, data @ (Data::Object(_) | Data::Text(_))) => Ok(data),
-        (DataType::Boolean, data @ (Data::Bool(_) | Data::Object(_))) => Ok(data),
-        (DataType::Integer, data @ Data::Int32(_)) => Ok(data),
-        (DataType::Long, data @ Data::Int(_)) => Ok(data),
-        (DataType::Long, Data::Int32(values)) => Ok(Data::Int(values.into_iter().map(i64::from).collect())),
-        (DataType::Float, data @ Data::Single(_)) => Ok(data),
-        (DataType::Double, data @ Data::Float(_)) => Ok(data),
-        (DataType::Double, data @ (Data::Single(_) | Data::Int32(_))) => as_double(name, &data, kind),
-        (DataType::Double, data @ Data::Int(_)) if zeros_and_ones(&data) => as_double(name, &data, kind),
-        (DataType::Float, Data::Int(values)) if values.iter().all(|value| matches!(value, 0 | 1)) => {
-            Ok(Data::Single(values.into_iter().map(|value| value as f32).collect()))
+        (DataType::String | DataType::Binary, data @ Data::Opaque("object", _)) => Ok(data),
+        (DataType::Boolean, data @ Data::Object(_)) => Ok(data),
+        (DataType::Datetime, data @ (Data::Object(_) | Data::Opaque(..))) => Ok(data),
+        (DataType::Double, Data::Object(values)) => numbers(name, values),
+        (kind, data) if fits(data.described(), kind) || (is_float(kind) && zeros_and_ones(&data)) => {
+            convert(data, kind)
         }
-        (DataType::Any | DataType::Array(_) | DataType::Object(_) | DataType::Map(_) | DataType::Datetime, data) => {
-            Ok(data)
-        }
-        (DataType::Binary, data @ Data::Opaque(..)) => Ok(data),
-        (DataType::Double, Data::Object(values)) if values.iter().any(Value::is_list) => {
-            let place = values.iter().position(Value::is_list).unwrap_or(0);
-            Err(format!("Invalid object type at position {place}"))
-        }
-        (_, data) => Err(unsafe_conversion(name, &data, kind)),
+        (kind, data) => Err(unsafe_conversion(name, &data, kind)),
     }
 }
 
-fn as_double(name: &str, data: &Data, kind: &DataType) -> Result<Data, String> {
-    to_doubles(data).map(Data::Float).map_err(|_| unsafe_conversion(name, data, kind))
+/// Whether every value of the dtype is one of the type: numpy's kinds and sizes.
+fn fits(dtype: Dtype, kind: &DataType) -> bool {
+    let (wanted, size) = match kind {
+        DataType::Boolean => ('b', 1),
+        DataType::Integer => ('i', 4),
+        DataType::Long => ('i', 8),
+        DataType::Float => ('f', 4),
+        DataType::Double => ('f', 8),
+        _ => return false,
+    };
+    match (dtype.kind, wanted) {
+        (got, wanted) if got == wanted => dtype.size <= size,
+        ('u', 'i') => dtype.size < size,
+        ('i' | 'u', 'f') => size == 8 && dtype.size <= 6,
+        _ => false,
+    }
 }
 
+/// The values in the type; only a missing one can fail.
+fn convert(data: Data, kind: &DataType) -> Result<Data, String> {
+    let gap = matches!(&data, Data::Other(_, values) if values.contains(&Value::Null));
+    if gap && !is_float(kind) {
+        return Err("cannot convert NA to integer".into());
+    }
+    cast::cast(data, kind).map_err(|reason| reason.0)
+}
+
+fn is_float(kind: &DataType) -> bool {
+    matches!(kind, DataType::Float | DataType::Double)
+}
+
+/// Integers of which all are 0 or 1 may become floats.
 fn zeros_and_ones(data: &Data) -> bool {
-    (0..data.len()).all(|row| matches!(data.value(row), Some(Value::Int(0 | 1))))
+    matches!(data, Data::Int(values) if values.iter().all(|value| matches!(value, 0 | 1)))
+}
+
+/// `pd.to_numeric` of objects, which nothing missing or empty stops.
+fn numbers(name: &str, values: Vec<Value>) -> Result<Data, String> {
+    let failed = || format!("Failed to convert column {name} from type object to DataType.double.");
+    let number = |(place, value): (usize, &Value)| match value {
+        Value::Null => Ok(f64::NAN),
+        Value::Bool(value) => Ok(f64::from(*value)),
+        Value::Int(value) => Ok(*value as f64),
+        Value::Float(value) => Ok(*value),
+        Value::Text(text) if text.is_empty() => Ok(f64::NAN),
+        Value::Text(text) if text.bytes().all(|byte| b"0123456789+-.eE \t".contains(&byte)) => {
+            float_of_text(text).ok_or_else(failed)
+        }
+        Value::Text(_) | Value::Surrogates => Err(failed()),
+        Value::List(items) if items.is_empty() => Ok(f64::NAN),
+        Value::Dict(dict) if dict.is_empty() => Ok(f64::NAN),
+        Value::BigInt(_) | Value::List(_) | Value::Dict(_) => Err(format!("Invalid object type at position {place}")),
+    };
+    if values.iter().any(|value| matches!(value, Value::BigInt(_))) {
+        return Ok(Data::Object(values));
+    }
+    values.iter().enumerate().map(number).collect::<Result<_, _>>().map(Data::Float)
 }
 
 fn unsafe_conversion(name: &str, data: &Data, kind: &DataType) -> String {
     let wanted = match kind {
         DataType::String => "<U0".into(),
-        other => super::cast::dtype(other),
+        DataType::Binary => "|S0".into(),
+        other => cast::dtype(other),
     };
     let hint = if counts_with_gaps(data, kind) { HINT } else { "" };
     format!("Incompatible input types for column {name}. Can not safely convert {} to {wanted}.{hint}", data.dtype())

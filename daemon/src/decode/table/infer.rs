@@ -70,15 +70,18 @@ pub(crate) fn column(values: Vec<Value>) -> Data {
     Data::Object(values)
 }
 
-/// Infers a column of a request, where a text that cannot be encoded is an error.
+/// Infers a column of a request, where a text that cannot be encoded is an error in a column of texts.
 ///
 /// # Errors
 /// What pyarrow says of a lone surrogate.
 pub(crate) fn request_column(values: Vec<Value>) -> Result<Data, ConstructError> {
-    if values.contains(&Value::Surrogates) {
-        return Err(ConstructError::new("'utf-8' codec can't encode a lone surrogate: surrogates not allowed"));
+    let surrogates = values.contains(&Value::Surrogates);
+    match column(values) {
+        Data::Text(_) if surrogates => {
+            Err(ConstructError::new("'utf-8' codec can't encode a lone surrogate: surrogates not allowed"))
+        }
+        data => Ok(data),
     }
-    Ok(column(values))
 }
 
 fn text(value: Value) -> Option<Box<str>> {

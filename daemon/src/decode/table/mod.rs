@@ -46,8 +46,21 @@ pub(crate) enum Data {
     Text(Vec<Option<Box<str>>>),
     /// `object`.
     Object(Vec<Value>),
+    /// A dtype that only a Parquet file can bring, and its values; [`Value::Null`] is `pandas.NA`.
+    Other(Dtype, Vec<Value>),
     /// A dtype that no model served here takes (times, bytes, composed types), and its length.
     Opaque(&'static str, usize),
+}
+
+/// A dtype as MLflow looks at it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Dtype {
+    /// pandas' name.
+    pub(crate) name: &'static str,
+    /// numpy's letter: `b`, `i`, `u`, `f`, or `O` for what is no number.
+    pub(crate) kind: char,
+    /// Bytes of a value.
+    pub(crate) size: usize,
 }
 
 impl Data {
@@ -61,24 +74,36 @@ impl Data {
             Self::Float(values) => values.len(),
             Self::Single(values) => values.len(),
             Self::Text(values) => values.len(),
-            Self::Object(values) => values.len(),
+            Self::Object(values) | Self::Other(_, values) => values.len(),
             Self::Opaque(_, len) => *len,
         }
     }
 
     /// pandas' name of the dtype.
     pub(crate) fn dtype(&self) -> &'static str {
-        match self {
-            Self::Bool(_) => "bool",
-            Self::Int(_) => "int64",
-            Self::Uint(_) => "uint64",
-            Self::Int32(_) => "int32",
-            Self::Float(_) => "float64",
-            Self::Single(_) => "float32",
-            Self::Text(_) => "str",
-            Self::Object(_) => "object",
-            Self::Opaque(name, _) => name,
-        }
+        self.described().name
+    }
+
+    /// The dtype as MLflow looks at it.
+    pub(crate) fn described(&self) -> Dtype {
+        let (name, kind, size) = match self {
+            Self::Bool(_) => ("bool", 'b', 1),
+            Self::Int(_) => ("int64", 'i', 8),
+            Self::Uint(_) => ("uint64", 'u', 8),
+            Self::Int32(_) => ("int32", 'i', 4),
+            Self::Float(_) => ("float64", 'f', 8),
+            Self::Single(_) => ("float32", 'f', 4),
+            Self::Text(_) => ("str", 'O', 8),
+            Self::Object(_) => ("object", 'O', 8),
+            Self::Other(dtype, _) => return *dtype,
+            Self::Opaque(name, _) => (*name, 'O', 8),
+        };
+        Dtype { name, kind, size }
+    }
+
+    /// Whether pandas has a number for each value.
+    pub(crate) fn is_numeric(&self) -> bool {
+        self.described().kind != 'O'
     }
 
     /// The value at `row` as Python would see it; `None` for what has no Python value here.
@@ -91,9 +116,14 @@ impl Data {
             Self::Float(values) => Value::Float(*values.get(row)?),
             Self::Single(values) => Value::Float(f64::from(*values.get(row)?)),
             Self::Text(values) => values.get(row)?.clone().map_or(Value::Float(f64::NAN), Value::Text),
-            Self::Object(values) => values.get(row)?.clone(),
+            Self::Object(values) | Self::Other(_, values) => values.get(row)?.clone(),
             Self::Opaque(..) => return None,
         })
+    }
+
+    /// Whether a value is `pandas.NA`.
+    pub(crate) fn has_na(&self) -> bool {
+        matches!(self, Self::Other(_, values) if values.contains(&Value::Null))
     }
 
     /// All values as Python would see them.
@@ -128,15 +158,28 @@ pub(crate) struct Column {
 }
 
 /// A `DataFrame`.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Table {
     /// The columns, each of `rows` values.
     pub(crate) columns: Vec<Column>,
     /// Number of rows, which a table without columns has too.
     pub(crate) rows: usize,
+    /// Whether a row is labelled 0, which MLflow asks of a `DataFrame` for a tensor of one column.
+    pub(crate) zero_is_a_label: bool,
+}
+
+impl Default for Table {
+    fn default() -> Self {
+        Self::new(Vec::new(), 0)
+    }
 }
 
 impl Table {
+    /// A table on a new index.
+    pub(crate) fn new(columns: Vec<Column>, rows: usize) -> Self {
+        Self { columns, rows, zero_is_a_label: true }
+    }
+
     /// Places of the columns of that name: several when a request repeats it.
     pub(crate) fn places(&self, name: &str) -> impl Iterator<Item = usize> {
         self.columns.iter().enumerate().filter(move |(_, column)| column.label.is(name)).map(|(place, _)| place)

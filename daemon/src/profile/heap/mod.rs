@@ -63,7 +63,11 @@ impl HeapProfile {
         let mut symbols = Symbols::new();
         let resolve = |(addresses, (allocated, in_use)): (&[usize], _)| {
             let mut frames: Vec<_> = symbols.stack(addresses).into_iter().map(Arc::new).collect();
-            while frames.last().is_some_and(|frame| names::is_allocator(&frame.name)) {
+            // Who wanted the memory is the leaf, as in Go's heap profiles, and not the way into the allocator.
+            if let Some(entry) = frames.iter().position(|frame| names::is_allocator(&frame.name)) {
+                frames.truncate(entry);
+            }
+            while frames.len() > 1 && frames.last().is_some_and(of_std) {
                 frames.pop();
             }
             HeapStack { frames, allocated, in_use }
@@ -119,6 +123,10 @@ impl HeapProfile {
                 .collect(),
         }
     }
+}
+
+fn of_std(frame: &Arc<Frame>) -> bool {
+    names::is_std(&names::short(&frame.name), frame.file.as_deref())
 }
 
 impl HeapStack {

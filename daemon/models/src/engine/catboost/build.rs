@@ -10,7 +10,7 @@ use super::{
     forest::Forest,
     shap::Shap,
 };
-use crate::{Feature, FeatureKind};
+use crate::{Demand, Feature, FeatureKind};
 
 /// More features than any real model has; a frame has a cell for each, also for those that no tree uses.
 const MAX_FEATURES: usize = 1 << 20;
@@ -107,6 +107,29 @@ fn features(file: &ModelFile) -> Result<Vec<Feature>, Fault> {
             }
         })
         .collect())
+}
+
+/// What the library asks of each of the frame's columns; numbers that the file does not mention are not asked for.
+pub(super) fn demands(file: &ModelFile, count: usize) -> Vec<Demand> {
+    let hashed = file.ctrs.iter().flat_map(|ctr| {
+        let combination = &ctr.base.combination;
+        combination.cats.iter().copied().chain(combination.one_hots.iter().map(|&(cat, _)| cat))
+    });
+    let used_cats: BTreeSet<usize> = file
+        .one_hots
+        .iter()
+        .filter(|one_hot| !one_hot.values.is_empty())
+        .map(|one_hot| one_hot.cat)
+        .chain(hashed)
+        .collect();
+    let mut demands = vec![Demand { named: false, used: false }; count];
+    for float in &file.floats {
+        demands[float.flat_index] = Demand { named: !float.name.is_empty(), used: !float.borders.is_empty() };
+    }
+    for cat in &file.cats {
+        demands[cat.flat_index] = Demand { named: !cat.name.is_empty(), used: used_cats.contains(&cat.index) };
+    }
+    demands
 }
 
 /// Where each feature's columns begin.

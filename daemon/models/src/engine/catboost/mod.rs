@@ -36,7 +36,7 @@ pub use hash::category_hash;
 pub use reference::{CatBoostReference, LIBRARY_VARIABLE};
 
 use crate::{
-    Feature, Frame, LoadError, Method, Output, ScoreError, Scorer, Summary,
+    Demand, Feature, Frame, LoadError, Method, Output, ScoreError, Scorer, Summary,
     engine::catboost::{
         answer::Answers,
         build::Built,
@@ -49,6 +49,7 @@ use crate::{
 #[derive(Debug)]
 pub struct CatBoost {
     features: Vec<Feature>,
+    demands: Vec<Demand>,
     built: Built,
     answers: Answers,
     model_type: ModelType,
@@ -68,7 +69,8 @@ impl CatBoost {
             let (dimension, trees) = (built.forest.dimension(), built.forest.trees());
             let contributions = built.shap.as_ref().map(Shap::width);
             let answers = Answers::new(model_type, &meta, dimension, trees, contributions)?;
-            Ok(Self { features, built, answers, model_type })
+            let demands = build::demands(&file, features.len());
+            Ok(Self { features, demands, built, answers, model_type })
         };
         read().map_err(|fault: error::Fault| fault.in_file(name))
     }
@@ -220,6 +222,10 @@ impl<T: Copy + Default> Room<T> {
 impl Scorer for CatBoost {
     fn features(&self) -> &[Feature] {
         &self.features
+    }
+
+    fn demands(&self) -> Vec<Demand> {
+        self.demands.clone()
     }
 
     fn output(&self, method: Method) -> Option<&Output> {

@@ -1,4 +1,5 @@
-//! The id of a request, in answers and in the log; and the log's two forms.
+//! What observers get of a whole daemon: the id of a request in answers and in the log, the log's two forms, and the
+//! heap of the program as it ships.
 
 #![allow(clippy::unwrap_used, reason = "the panic of a helper is the failure's report")]
 
@@ -20,7 +21,7 @@ fn an_answer_carries_the_clients_id() {
     let fixture = Fixture::demo();
     let ids = [(HEADER_REQUEST_ID, ID)];
     for (method, path, status) in [
-        ("POST", "/models/wine/invocations", 400),
+        ("POST", "/models/wine/invocations", 415),
         ("POST", "/models/none/invocations", 404),
         ("GET", "/invocations", 405),
         ("GET", "/ping", 200),
@@ -47,6 +48,40 @@ fn an_answer_without_one_gets_one() {
     assert!(ids[0] != ids[1] && ids[1] != ids[2]);
 }
 
+#[test]
+fn the_daemon_shows_where_the_memory_of_its_models_was_allocated() {
+    let (_daemon, mut client) = Logged::start("text", &["--heap-sample-bytes", "16384"]);
+    let svg = client.call("GET", "/debug/flamegraph/heap.svg", &[], b"");
+    assert_eq!(svg.status, 200, "{}", svg.text());
+    assert!(svg.text().contains(" MiB in use · ") && svg.text().contains("one sample each 16 KiB"));
+    assert!(svg.text().contains("<title>yummyd::registry::load::load "), "the models are there");
+    let (_off, mut client) = Logged::start("text", &["--heap-sample-bytes", "0"]);
+    let answer = client.call("GET", "/debug/pprof/heap", &[], b"");
+    assert_eq!(answer.status, 404, "{}", answer.text());
+    assert!(answer.json()["error"].as_str().is_some_and(|error| error.contains("without --heap-sample-bytes 0")));
+}
+
+#[test]
+fn a_program_whose_allocator_does_not_sample_says_so() {
+    let answer = Fixture::empty().admin_call("GET", "/debug/pprof/heap", &[], b"");
+    assert_eq!(answer.status, 501);
+    assert!(answer.text().contains("its allocator does not sample"), "{}", answer.text());
+}
+
+#[test]
+fn beyond_loopback_there_are_numbers_and_no_profiles() {
+    let fixture = Fixture::demo_with(|settings| settings.listen = Some(vec!["0.0.0.0:0".parse().unwrap()]));
+    let loopback = ([127, 0, 0, 1], fixture.daemon().addresses()[0].port()).into();
+    let mut get = |path| Client::connect(loopback).call("GET", path, &[], b"");
+    assert_eq!((get("/stats").status, get("/metrics").status), (200, 200));
+    for path in ["/debug/flamegraph.svg?seconds=1", "/debug/pprof/heap", "/debug/pprof/cmdline", "/debug/profiles"] {
+        let answer = get(path);
+        assert_eq!(answer.status, 403, "{path}");
+        assert!(answer.text().contains("ask the admin listener"), "{}", answer.text());
+    }
+    assert_eq!(fixture.admin_call("GET", "/debug/profiles", &[], b"").status, 200);
+}
+
 /// A daemon of its own, whose log can be read.
 struct Logged(Child);
 
@@ -67,9 +102,15 @@ impl Logged {
     /// Ends the daemon and returns its log.
     fn lines(mut self) -> Vec<String> {
         self.0.kill().unwrap();
-        let lines = BufReader::new(self.0.stderr.take().unwrap()).lines().map(Result::unwrap).collect();
-        self.0.wait().unwrap();
-        lines
+        BufReader::new(self.0.stderr.take().unwrap()).lines().map(Result::unwrap).collect()
+    }
+}
+
+impl Drop for Logged {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

@@ -1,16 +1,12 @@
 //! A new version is swapped in while requests go on; what is not whole, or does not load, is never served.
 
-#![allow(clippy::unwrap_used, reason = "the panic of a helper is the failure's report")]
-
-mod common;
-
 use std::{
     fs,
     path::Path,
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
-use common::{Fixture, assets, copy, until};
+use crate::common::{Fixture, assets, copy, until};
 
 fn label_of(fixture: &Fixture, body: &str) -> String {
     let answer = fixture.post("/models/wine/invocations", body);

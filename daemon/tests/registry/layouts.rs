@@ -1,13 +1,9 @@
 //! Every layout that MLflow writes, as its real trees hold it: file stores of 3.x and 2.x, the artifacts of a sqlite
 //! store, the runs of 1.x, and a directory that is itself a model.
 
-#![allow(clippy::unwrap_used, reason = "the panic of a helper is the failure's report")]
-
-mod common;
-
 use std::path::Path;
 
-use common::{Fixture, copy};
+use crate::common::{Fixture, copy};
 use yummy_api::catalog::{ModelInfo, ModelState};
 
 /// What is found in a copy of `tree`, wherever it lies.
@@ -17,7 +13,7 @@ fn found(tree: &Path) -> (Fixture, Vec<ModelInfo>) {
     fixture.admin_call("POST", "/rescan", &[], b"");
     // Without a size in MLmodel (1.x), the copy must have settled first.
     let decided = |info: &ModelInfo| !matches!(info.state, ModelState::Incomplete | ModelState::Loading);
-    common::until("everything is decided", || models(&fixture).iter().all(decided));
+    crate::common::until("everything is decided", || models(&fixture).iter().all(decided));
     let models = models(&fixture);
     (fixture, models)
 }
