@@ -160,7 +160,8 @@ mod tests {
             assert_eq!(float_of_text(text), Some(value), "{text:?}");
         }
         assert!(float_of_text("NaN").unwrap().is_nan());
-        for text in ["", "abc", "1__0", "_1", "1_", "1_.5", "0x10", "--1", "1e", "1 2", ".", "infinit", "e5", "7\u{1f}"] {
+        for text in ["", "abc", "1__0", "_1", "1_", "1_.5", "0x10", "--1", "1e", "1 2", ".", "infinit", "e5", "7\u{1f}"]
+        {
             assert_eq!(float_of_text(text), None, "{text:?}");
         }
     }
