@@ -1,6 +1,6 @@
 # CatBoost's own library as reference: fetched from crates.io, never part of a plain build.
 
-.PHONY: reference-catboost check-reference-catboost
+.PHONY: reference-catboost check-reference check-reference-catboost bench-catboost
 
 REFERENCE_CATBOOST := $(TARGET)/reference/catboost
 CATBOOST_LIBRARY   := $(REFERENCE_CATBOOST)/libcatboostmodel.so
@@ -22,3 +22,10 @@ $(CATBOOST_LIBRARY):
 check-reference-catboost: $(CATBOOST_LIBRARY) ## compare our CatBoost engine with CatBoost's own library
 	YUMMY_CATBOOST_LIBRARY=$(abspath $(CATBOOST_LIBRARY)) \
 		$(CARGO) test -p yummy-models --features reference-catboost --test catboost --locked -- --nocapture reference
+
+check-reference: check-reference-lightgbm check-reference-catboost ## compare our engines with the libraries' own
+
+# YUMMY_CATBOOST_BENCH names the folder that daemon/models/scripts/bench_catboost.py wrote its models to.
+bench-catboost: $(CATBOOST_LIBRARY) ## time our CatBoost engine beside CatBoost's own library
+	YUMMY_CATBOOST_LIBRARY=$(abspath $(CATBOOST_LIBRARY)) \
+		$(CARGO) run --release -p yummy-models --features reference-catboost --example catboost_speed --locked

@@ -1,5 +1,7 @@
 //! `yummyd`'s binary: reads the arguments and hands over to the library.
 
+mod allocator;
+
 use std::{
     io::{self, IsTerminal as _},
     process::ExitCode,

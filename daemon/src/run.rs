@@ -15,11 +15,12 @@ use yummy_api::{
 
 use crate::{
     config::Config,
-    execute::Pool,
-    profile::Profiler,
+    execute::Executor,
+    profile::{Profiler, heap},
     registry::{self, Registry},
     serve::{
         self, App, CatalogView, admin,
+        bounds::Met,
         listen::{self, Listener},
     },
     telemetry::Telemetry,
@@ -51,6 +52,8 @@ impl Daemon {
     /// # Errors
     /// [`RunError`] is one line that says what to do.
     pub fn start(config: &Config) -> Result<Self, RunError> {
+        // Before the models are loaded: what is in use is what was sampled when it was allocated.
+        heap::start(config.heap_sample_bytes);
         let sockets = config
             .listen
             .iter()
@@ -71,8 +74,9 @@ impl Daemon {
         });
         let profiler = Profiler::spawn(Some(Arc::clone(&telemetry)), config.profile_hz)?;
         let (registry, keeper) = Registry::start(registry_options(config), Arc::clone(&telemetry))?;
-        let pool = Pool::start(config.compute_threads, config.limits.queue)?;
-        let app = Arc::new(App { registry, telemetry, pool, limits: config.limits.clone() });
+        let executor = Executor::start(config.executor, config.compute_threads, config.limits.queue)?;
+        let app = App { registry, telemetry, executor, limits: config.limits.clone(), met: Met::default() };
+        let app = Arc::new(app);
         app.telemetry.attach(CatalogView(Arc::clone(&app)));
         let (stop, shutdown) = watch::channel(false);
         let mut threads = vec![keeper, admin::start(&app, &profiler, admin_socket, shutdown.clone())?];
@@ -139,7 +143,11 @@ pub(crate) fn registry_options(config: &Config) -> registry::Options {
     registry::Options {
         root: config.mlruns.clone(),
         default_model: config.default_model.clone(),
-        logged_models: config.logged_models,
+        backend_store: config.backend_store.clone(),
+        policies: config.policies.clone(),
+        logged: config.logged_models,
+        logged_bytes: config.logged_model_bytes,
+        grace: config.grace,
         engines: config.engines.clone(),
         non_finite: config.non_finite,
         debounce: config.debounce,

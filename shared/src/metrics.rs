@@ -12,6 +12,10 @@ pub const REQUEST_BYTES: &str = "yummyd_request_bytes_total";
 pub const RESPONSE_BYTES: &str = "yummyd_response_bytes_total";
 /// Gauge: scoring requests that wait for a compute thread.
 pub const QUEUE_DEPTH: &str = "yummyd_queue_depth";
+/// Gauge, by key of the configuration: what a bound is set to.
+pub const LIMIT: &str = "yummyd_limit";
+/// Counter, by key of the configuration: how often a bound was met.
+pub const LIMIT_MET: &str = "yummyd_limit_met_total";
 /// Gauge: scoring requests being answered now.
 pub const IN_FLIGHT: &str = "yummyd_requests_in_flight";
 /// Histogram, seconds, by model, version and stage (decode, queue, predict, encode).

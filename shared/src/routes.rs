@@ -14,6 +14,10 @@ pub const MODELS: &str = "/models";
 pub const MODEL: &str = "/models/{name}";
 /// `GET`: one version.
 pub const MODEL_VERSION: &str = "/models/{name}/versions/{version}";
+/// `GET`: the version that answers for an alias.
+pub const MODEL_ALIAS: &str = "/models/{name}/aliases/{alias}";
+/// `GET`: the version that answers for a stage.
+pub const MODEL_STAGE: &str = "/models/{name}/stages/{stage}";
 /// `GET`: 200 when the model's newest version serves, else 503 with the reason.
 pub const MODEL_READY: &str = "/models/{name}/ready";
 /// `POST`: score with a registered model's newest version.
@@ -22,6 +26,8 @@ pub const MODEL_INVOCATIONS: &str = "/models/{name}/invocations";
 pub const MODEL_VERSION_INVOCATIONS: &str = "/models/{name}/versions/{version}/invocations";
 /// `POST`: score with the version that an alias names.
 pub const MODEL_ALIAS_INVOCATIONS: &str = "/models/{name}/aliases/{alias}/invocations";
+/// `POST`: score with the newest version in a stage.
+pub const MODEL_STAGE_INVOCATIONS: &str = "/models/{name}/stages/{stage}/invocations";
 /// `POST`, admin: load a model's versions anew.
 pub const MODEL_RELOAD: &str = "/models/{name}/reload";
 /// `POST`, admin: look at the whole directory again now.

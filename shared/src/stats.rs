@@ -3,12 +3,22 @@
 //! The stream (`GET /stats/stream`) sends SSE messages of two types: `stats` with a [`StatsFrame`] once a second (the
 //! last one at once on connect), and `event` with a [`crate::event::Event`] when something happens.
 //!
+//! A frame has a bound: it lists at most [`MAX_MODELS`] versions, with the windows of the [`MAX_WITH_WINDOWS`] that were
+//! busiest within the last minute. `GET /stats?model=NAME` lists that model's versions only, all with their windows.
+//!
 //! Percentiles are read from merged histograms of at most 1 % error. A window without requests has none: its
 //! [`Window::latency_ms`] is `null`.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{catalog::ModelState, event::Event};
+
+/// Versions that a frame lists: at some 200 bytes each, a frame a second stays below what a remote dashboard notices.
+pub const MAX_MODELS: usize = 1000;
+/// Versions of a frame with their windows, some 3 KB each: more than a screen shows.
+pub const MAX_WITH_WINDOWS: usize = 100;
+/// Longest reason in a frame, in bytes; `GET /models` has it whole.
+pub const MAX_REASON: usize = 300;
 
 /// Percentiles of one duration in one window, milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -73,6 +83,12 @@ pub struct Window {
 }
 
 impl Window {
+    /// Whether nothing happened within it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.requests == 0 && self.client_gone == 0
+    }
+
     /// Share of answers that were errors, 0 to 1; `None` without requests.
     #[must_use]
     pub fn error_share(&self) -> Option<f64> {
@@ -94,6 +110,14 @@ pub struct Windows {
     pub start: Window,
 }
 
+impl Windows {
+    /// Whether nothing has happened at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.start.is_empty()
+    }
+}
+
 /// One model version's numbers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelStats {
@@ -105,7 +129,7 @@ pub struct ModelStats {
     pub flavor: Option<String>,
     /// State now.
     pub state: ModelState,
-    /// Why, when it does not serve.
+    /// Why, when it does not serve: at most [`MAX_REASON`] bytes of it.
     pub reason: Option<String>,
     /// Whether the bare name stands for it.
     pub newest: bool,
@@ -115,8 +139,12 @@ pub struct ModelStats {
     pub cpu_cores: Option<f64>,
     /// Bytes that its engine holds.
     pub memory_bytes: Option<u64>,
-    /// Counts and percentiles.
+    /// Counts and percentiles. Not in the JSON of a version that was never asked, where all are zero.
+    #[serde(default, skip_serializing_if = "Windows::is_empty")]
     pub windows: Windows,
+    /// Whether `windows` is missing although the version was asked: others were busier ([`MAX_WITH_WINDOWS`]).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub windows_left_out: bool,
 }
 
 /// The daemon's own process.
@@ -183,6 +211,17 @@ pub struct DaemonInfo {
     pub started_unix_ms: u64,
 }
 
+/// A bound of the daemon: what it is set to, and how often requests have met it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Bound {
+    /// Its key in the configuration file, e.g. `max_queue`.
+    pub key: String,
+    /// What it is set to: a count, bytes or seconds, as the key says.
+    pub limit: f64,
+    /// How often it has been met since the start. Of `max_connections`: how often accepting had to wait.
+    pub met: u64,
+}
+
 /// All live numbers at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StatsFrame {
@@ -204,10 +243,16 @@ pub struct StatsFrame {
     pub in_flight: u64,
     /// Scoring requests waiting for a compute thread now.
     pub queue_depth: u64,
+    /// Every bound of requests and connections.
+    #[serde(default)]
+    pub bounds: Vec<Bound>,
     /// All scoring requests, those without a model included.
     pub total: Windows,
-    /// By model version: name, then newest first.
+    /// By model version: name, then newest first. At most [`MAX_MODELS`].
     pub models: Vec<ModelStats>,
+    /// Versions that are known and not among `models`, because there are too many.
+    #[serde(default)]
+    pub models_left_out: u64,
     /// The newest events, oldest first, so that a client that has just connected can show what happened.
     pub events: Vec<Event>,
 }

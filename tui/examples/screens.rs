@@ -42,14 +42,14 @@ fn main() {
     pty.watch(Duration::from_secs(20));
     save(&pty, directory, "overview");
     pty.send("4c");
-    pty.expect("samples", Duration::from_secs(60));
+    pty.expect("flame graph", Duration::from_secs(60));
     pty.send("jjjj");
     pty.watch(Duration::from_secs(1));
     save(&pty, directory, "profile");
     pty.send("t");
     pty.watch(Duration::from_secs(1));
     save(&pty, directory, "profile-table");
-    for (key, name) in [("2", "models"), ("3", "load"), ("5", "events"), ("1?", "help")] {
+    for (key, name) in [("2", "models"), ("5", "events"), ("1?", "help")] {
         pty.send(key);
         pty.watch(Duration::from_millis(1500));
         save(&pty, directory, name);
@@ -57,10 +57,16 @@ fn main() {
     pty.send("?2t\r");
     pty.watch(Duration::from_millis(1500));
     save(&pty, directory, "try-a-row");
+    // Out of the form, then the burst is stopped, and a whole search for the breaking point is seen.
     pty.send("\u{1b}");
     pty.watch(KEY_PAUSE);
     pty.send("\u{1b}");
-    pty.watch(Duration::from_millis(500));
+    assert!(pty.until(patience, |screen| !screen.contains("▶ burst")), "the burst goes on");
+    pty.send("3js");
+    pty.expect("▶ find", patience);
+    assert!(pty.until(SEARCH, |screen| !screen.contains("▶ find")), "the search goes on");
+    pty.watch(Duration::from_secs(1));
+    save(&pty, directory, "load");
     drop(pty);
 
     for (size, name, look) in [
@@ -76,6 +82,8 @@ fn main() {
     }
 }
 
+/// The search ends by itself after its budget of five minutes; then it looks above the limit and settles.
+const SEARCH: Duration = Duration::from_secs(400);
 /// Escape with a key right behind it would be read as Alt and that key.
 const KEY_PAUSE: Duration = Duration::from_millis(400);
 

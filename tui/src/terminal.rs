@@ -77,3 +77,45 @@ pub(crate) fn utc_offset_s() -> i32 {
         i32::try_from(local.tm_gmtoff).unwrap_or(0)
     }
 }
+
+#[cfg(test)]
+#[path = "../tests/support/mod.rs"]
+mod support;
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Screen, support::Pty};
+
+    /// Set for the process that is to panic.
+    const PANIC: &str = "YUMMY_TEST_PANIC";
+
+    /// Not a test of its own: what `a_panic_gives_the_terminal_back` starts as another process.
+    #[test]
+    fn panics_on_a_second_thread_when_asked() {
+        if std::env::var_os(PANIC).is_some() {
+            let _screen = Screen::enter(true).expect("a terminal");
+            let ended = std::thread::spawn(|| panic!("the pancake fell")).join();
+            assert!(ended.is_ok(), "a panic of any thread ends the process before this");
+        }
+    }
+
+    #[test]
+    fn a_panic_gives_the_terminal_back() {
+        let this = std::env::current_exe().expect("the test's own program");
+        let set = format!("{PANIC}=1");
+        let child = "terminal::tests::panics_on_a_second_thread_when_asked";
+        let arguments = [&set, this.to_str().expect("a path"), "--exact", child, "--nocapture"];
+        let mut pty = Pty::spawn("env".as_ref(), &arguments, (80, 24));
+        let before = Pty::spawn("true".as_ref(), &[], (80, 24)).modes();
+        assert_eq!(pty.wait(Duration::from_secs(30)).code(), Some(101));
+        let drawn = String::from_utf8_lossy(&pty.raw);
+        assert!(drawn.contains("\u{1b}[?1049h") && drawn.contains("\u{1b}[?1000h"), "it had the terminal: {drawn:?}");
+        let screen = pty.terminal.screen();
+        assert!(!screen.alternate_screen() && !screen.hide_cursor());
+        assert_eq!(screen.mouse_protocol_mode(), vt100::MouseProtocolMode::None);
+        assert!(screen.contents().contains("the pancake fell"), "the report can be read: {}", screen.contents());
+        assert_eq!(pty.modes().local_modes, before.local_modes, "raw mode is off");
+    }
+}

@@ -11,7 +11,10 @@ mod compared;
 use std::{env, fs, path::Path, process::ExitCode};
 
 use compared::Recorded;
-use yummy_models::Scorer;
+use yummy_models::{
+    LoadError, Scorer,
+    engine::catboost::{CatBoost, ModelType},
+};
 
 fn main() -> ExitCode {
     let root = env::args_os().nth(1).expect("usage: catboost_compare FOLDER");
@@ -19,6 +22,10 @@ fn main() -> ExitCode {
     folders.sort();
     let mut differing = 0;
     for folder in &folders {
+        if let Some(what) = Recorded::refused(folder) {
+            differing += refused(folder, &what);
+            continue;
+        }
         let recorded = Recorded::read(folder);
         match recorded.load() {
             Ok(model) => differing += report(folder, "ours", &recorded, &model),
@@ -36,6 +43,21 @@ fn main() -> ExitCode {
     }
     println!("{} models, {differing} values differ", folders.len());
     if differing == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// 1 unless the model is refused as unsupported, by name.
+fn refused(folder: &Path, what: &str) -> usize {
+    let bytes = fs::read(folder.join("model.cb")).unwrap();
+    match CatBoost::read("model.cb", &bytes, ModelType::Classifier) {
+        Err(LoadError::Unsupported { what: found }) if found.contains(what) => {
+            println!("{}: unsupported, {found}", folder.display());
+            0
+        }
+        other => {
+            println!("{}: {what} are not refused: {other:?}", folder.display());
+            1
+        }
+    }
 }
 
 fn report(folder: &Path, engine: &str, recorded: &Recorded, model: &dyn Scorer) -> usize {

@@ -1,4 +1,5 @@
-//! Prints what a row costs on the models of `fixtures/engines/gen_lgb.py`, on one thread, beside LightGBM's own library.
+//! Prints what a row costs on the models of `fixtures/engines/gen_lgb.py` and `docs/benchmarks/engines_lightgbm_large.py`,
+//! on one thread, beside LightGBM's own library.
 //!
 //! ```text
 //! YUMMY_ENGINE_MODELS=/some/folder cargo run --release -p yummy-models --example lightgbm_table --features reference-lightgbm
@@ -28,7 +29,7 @@ type Engine<'a> = (&'static str, Box<dyn FnMut() + 'a>);
 
 fn main() {
     let folder = std::env::var("YUMMY_ENGINE_MODELS").unwrap_or_else(|_| ".".into());
-    for name in ["a", "b", "c"] {
+    for name in ["a", "b", "c", "deep", "wide"] {
         if let Some(text) = Path::new(&folder)
             .join(format!("lgb_{name}.txt"))
             .to_str()

@@ -14,6 +14,7 @@ keep every bit, so its answers are those of the model that was read back); its r
 """
 
 import argparse
+import inspect
 import json
 import os
 import pathlib
@@ -61,6 +62,13 @@ def categories(rows, unseen=False):
     return frame
 
 
+def unseen(rows):
+    """Rows with categories that the training did not have, for functions that can make them."""
+    if "unseen" in inspect.signature(rows).parameters:
+        return rows(TRAIN * 2, unseen=True)
+    return rows(TRAIN * 2)
+
+
 def target(frame):
     """A number that depends on all kinds of columns."""
     x = frame["x0"].fillna(-1).to_numpy()
@@ -91,7 +99,7 @@ def columns(*functions):
     return lambda y: np.column_stack([function(y) for function in functions])
 
 
-# name: class, rows, target, parameters
+# name: class, rows, target, parameters; those with _ are the script's own
 MODELS = {
     "regression": (R, numbers, None, {}),
     "nan_min": (R, lambda n: with_missing(numbers(n)), None, dict(nan_mode="Min")),
@@ -155,8 +163,79 @@ MODELS = {
     "cat_depthwise_multi": (C, categories, thirds, dict(cat_features=CATS, grow_policy="Depthwise", depth=5)),
     "cat_multi_label": (C, categories, columns(half, lambda y: half(np.sin(y))), dict(loss_function="MultiLogloss", cat_features=CATS)),
     "cat_has_time": (C, categories, half, dict(cat_features=CATS, has_time=True)),
+    "border_count_1": (R, numbers, None, dict(border_count=1)),
+    "border_count_254": (R, numbers, None, dict(border_count=254, iterations=300)),
+    "quantization_65535": (R, numbers, None, dict(per_float_feature_quantization=["0:border_count=65535"], iterations=300)),
+    "quantization_deep": (R, numbers, None, dict(per_float_feature_quantization=["0:border_count=2000"], depth=10, iterations=30)),
+    "model_shrink": (R, numbers, None, dict(model_shrink_rate=0.3, learning_rate=0.2)),
+    "langevin": (R, numbers, None, dict(langevin=True, diffusion_temperature=1000)),
+    "scale_and_bias": (R, numbers, None, dict(_after=lambda model: model.set_scale_and_bias(0.3, -1.7))),
+    "scale_and_bias_multi": (R, numbers, columns(lambda y: y, np.cos), dict(loss_function="MultiRMSE", _after=lambda model: model.set_scale_and_bias(1.5, [0.1, -2.0]))),
+    "few_trees_left": (R, numbers, None, dict(_after=lambda model: model.shrink(3, ntree_start=1))),
+    "best_model_is_the_first": (R, numbers, None, dict(iterations=1)),
+    "one_class": (C, numbers, lambda y: half(y) * 0 + 1, dict(allow_const_label=True, loss_function="MultiClass")),
+    "one_class_named": (C, numbers, lambda y: half(y) * 0, dict(allow_const_label=True, class_names=[0, 1])),
+    "classes_named_backwards": (C, numbers, labels("b", "a"), dict(class_names=["b", "a"])),
+    "depthwise_nan": (R, lambda n: with_missing(numbers(n)), None, dict(grow_policy="Depthwise", nan_mode="Max")),
+    "depthwise_binary": (C, lambda n: with_missing(numbers(n)), labels("non", "oui"), dict(grow_policy="Depthwise")),
+    "lossguide_one_hot": (C, categories, half, dict(cat_features=CATS, grow_policy="Lossguide", one_hot_max_size=255)),
+    "depthwise_uncertainty": (R, numbers, None, dict(loss_function="RMSEWithUncertainty", grow_policy="Depthwise")),
+    "monotone_categories": (R, categories, None, dict(cat_features=CATS, monotone_constraints={"x0": 1, "x2": -1})),
+    "huber": (R, numbers, None, dict(loss_function="Huber:delta=0.5")),
+    "expectile": (R, numbers, None, dict(loss_function="Expectile:alpha=0.2")),
+    "log_cosh": (R, numbers, None, dict(loss_function="LogCosh")),
+    "lq": (R, numbers, None, dict(loss_function="Lq:q=3")),
+    "mape": (R, numbers, lambda y: np.abs(y) + 1, dict(loss_function="MAPE")),
+    "log_lin_quantile": (R, numbers, np.abs, dict(loss_function="LogLinQuantile:alpha=0.3")),
+    "cox": (R, numbers, None, dict(loss_function="Cox")),
+    "poisson_categories": (R, categories, lambda y: np.exp(y / 3).round(), dict(loss_function="Poisson", cat_features=CATS)),
+    "multi_rmse_categories": (R, categories, columns(lambda y: y, np.cos, np.sin), dict(loss_function="MultiRMSE", cat_features=CATS)),
+    "missing_values_multi_rmse": (R, numbers, columns(lambda y: y, lambda y: np.where(y > 0, y, np.nan)), dict(loss_function="MultiRMSEWithMissingValues")),
+    "query_rmse": (K, numbers, lambda y: y, dict(loss_function="QueryRMSE")),
+    "pair_logit": (K, numbers, lambda y: thirds(y).astype(float), dict(loss_function="PairLogit")),
+    "ranker_categories": (K, categories, lambda y: thirds(y).astype(float), dict(loss_function="YetiRankPairwise", cat_features=CATS)),
+    "base_poisson": (B, numbers, lambda y: np.exp(y / 2).round(), dict(loss_function="Poisson")),
+    "base_uncertainty": (B, numbers, None, dict(loss_function="RMSEWithUncertainty")),
+    "base_multi_label": (B, numbers, columns(half, lambda y: half(np.cos(y))), dict(loss_function="MultiLogloss")),
+    "cat_only": (C, lambda n, unseen=False: categories(n, unseen)[["city", "sex", "code"]], half, dict(cat_features=["city", "sex", "code"])),
+    "cat_borders": (R, categories, None, dict(cat_features=CATS, simple_ctr=["Borders:TargetBorderCount=9"], combinations_ctr=["Borders"])),
+    "cat_buckets": (C, categories, thirds, dict(cat_features=CATS, simple_ctr=["Buckets"], combinations_ctr=["Buckets"])),
+    "cat_mean": (C, categories, half, dict(cat_features=CATS, simple_ctr=["BinarizedTargetMeanValue"], combinations_ctr=["BinarizedTargetMeanValue"])),
+    "cat_counter_skip": (C, categories, half, dict(cat_features=CATS, counter_calc_method="SkipTest", simple_ctr=["Counter"], combinations_ctr=["Counter"])),
+    "cat_ctr_borders_255": (R, categories, None, dict(cat_features=CATS, simple_ctr=["Borders:CtrBorderCount=255"], iterations=200)),
+    "cat_complexity_1": (C, categories, half, dict(cat_features=CATS, max_ctr_complexity=1)),
+    "cat_complexity_6": (C, categories, half, dict(cat_features=CATS, max_ctr_complexity=6, iterations=200, depth=8)),
+    "cat_per_feature_ctr": (C, categories, half, dict(cat_features=CATS, per_feature_ctr=["4:Counter:Prior=0/1", "5:Borders:Prior=0.3/1"])),
+    "cat_final_none": (C, categories, half, dict(cat_features=CATS, final_ctr_computation_mode="Default", store_all_simple_ctr=True)),
     "constant_target": (R, numbers, lambda y: y * 0 + 3.5, dict(allow_const_label=True, bootstrap_type="No")),
 }
+
+
+# Models that are to be refused by what they have.
+REFUSED = {"text features": dict(text_features=["words"]), "embedding features": dict(embedding_features=["vector"])}
+
+
+def write_refused(out, what):
+    """A model with features that are not served, in both formats."""
+    frame = numbers(500, 3)
+    frame["words"] = RNG.choice(["a red fox", "a blue bird", "nothing"], len(frame))
+    frame["vector"] = list(RNG.randn(len(frame), 4))
+    own = REFUSED[what]
+    used = [*frame.columns[:3], *next(iter(own.values()))]
+    model = C(**dict(QUIET, iterations=10), **own).fit(frame[used], half(frame["x0"].to_numpy()))
+    for save_format in ("cbm",):  # CatBoost itself does not write these as JSON.
+        folder = out / f"{what.replace(' ', '_')}.{save_format}"
+        folder.mkdir(parents=True, exist_ok=True)
+        model.save_model(str(folder / "model.cb"), format=save_format)
+        (folder / "about.json").write_text(json.dumps(dict(model_type=C.__name__, refused=what)))
+
+
+def summed():
+    """The sum of two models, which has no parameters of its own."""
+    frame = with_missing(numbers(TRAIN))
+    y = target(frame)
+    models = [R(**dict(QUIET, nan_mode="Min"), depth=depth).fit(frame, y) for depth in (3, 7)]
+    return B, lambda n: with_missing(numbers(n)), frame, cb.sum_models(models, weights=[0.25, 1.5])
 
 
 def adversarial(frame, model, rows):
@@ -187,8 +266,12 @@ def answer(model, kind, frame, shap_rows):
         answers["predict_proba"] = model.predict_proba(pool)
     if shap_rows:
         few = cb.Pool(frame[:shap_rows], cat_features=[name for name in CATS if name in frame])
-        values = np.asarray(model.get_feature_importance(few, type="ShapValues"))
-        answers["contributions"] = values.reshape(len(values), -1)
+        try:
+            values = np.asarray(model.get_feature_importance(few, type="ShapValues"))
+        except cb.CatBoostError as error:
+            print(f"no SHAP values: {str(error).splitlines()[0]}")  # A scaled model has none.
+        else:
+            answers["contributions"] = values.reshape(len(values), -1)
     return answers
 
 
@@ -219,18 +302,23 @@ def write(folder, model, kind, frame, answers):
 
 
 def train(name, iterations=None):
+    if name == "summed":
+        return summed()
     kind, rows, to_target, parameters = MODELS[name]
     parameters = dict(QUIET, **parameters)
     if iterations:
         parameters["iterations"] = iterations
     threshold = parameters.pop("_threshold", None)
+    after = parameters.pop("_after", None)
     frame = rows(TRAIN)
-    y = target(frame)
+    y = target(frame if "x0" in frame else categories(TRAIN))
     y = to_target(y) if to_target else y
     groups = dict(group_id=np.repeat(np.arange(TRAIN // 20), 20)) if kind is K else {}
     model = (kind(parameters) if kind is B else kind(**parameters)).fit(frame, y, **groups)
     if threshold:
         model.set_probability_threshold(threshold)
+    if after:
+        after(model)
     return kind, rows, frame, model
 
 
@@ -244,18 +332,24 @@ def main():
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
     out = pathlib.Path(options.out or tempfile.mkdtemp(prefix="catboost-compare-"))
-    for name in options.names or MODELS:
-        kind, rows, frame, model = train(name, options.iterations)
+    for what in REFUSED if not options.names else ():
+        write_refused(out, what)
+    for name in options.names or [*MODELS, "summed"]:
+        try:
+            kind, rows, frame, model = train(name, options.iterations)
+        except cb.CatBoostError as error:
+            print(f"{name}: CatBoost does not train it: {str(error).splitlines()[0]}", flush=True)
+            continue
         has_cats = "city" in frame
         for save_format in ("cbm", "json"):
             folder = out / f"{name}.{save_format}"
             folder.mkdir(parents=True, exist_ok=True)
             path = str(folder / "model.cb")
-            pool = cb.Pool(frame, cat_features=CATS) if has_cats else None
+            pool = cb.Pool(frame, cat_features=[name for name in CATS if name in frame]) if has_cats else None
             model.save_model(path, format=save_format, pool=pool)
             loaded = kind()
             loaded.load_model(path, format=save_format)
-            rows_to_score = adversarial(rows(TRAIN * 2, unseen=True) if has_cats else rows(TRAIN * 2), model, options.rows)
+            rows_to_score = adversarial(unseen(rows) if has_cats else rows(TRAIN * 2), model, options.rows)
             write(folder, loaded, kind, rows_to_score, answer(loaded, kind, rows_to_score, options.shap_rows))
     if options.only_write:
         return

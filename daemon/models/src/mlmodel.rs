@@ -38,6 +38,10 @@ pub struct MlModel {
     pub utc_time_created: Option<String>,
     /// File of the logged input example.
     pub input_example: Option<String>,
+    /// What the example is to Python: `dataframe`, `ndarray`, `json_object` or a sparse matrix.
+    pub input_example_type: Option<String>,
+    /// Whether the example's file holds parameters beside the data.
+    pub input_example_has_params: bool,
     /// File of the same example as a request body.
     pub serving_input: Option<String>,
 }
@@ -74,6 +78,8 @@ impl MlModel {
             model_size_bytes: root.text("model_size_bytes").and_then(|size| size.parse().ok()),
             utc_time_created: text("utc_time_created"),
             input_example: example("artifact_path"),
+            input_example_type: example("type"),
+            input_example_has_params: example("params").is_some_and(|text| text == "true"),
             serving_input: example("serving_input_path"),
         })
     }

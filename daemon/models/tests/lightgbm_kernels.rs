@@ -54,7 +54,7 @@ fn forests_beyond_a_byte() {
 }
 
 fn check(name: &str, trees: &[&Tree], features: usize, tiny: f64) {
-    let rows = awkward_rows(trees, features, ROWS);
+    let rows = awkward_rows(trees, features, ROWS, 1);
     let expected: Vec<usize> = rows
         .chunks_exact(features)
         .flat_map(|row| {

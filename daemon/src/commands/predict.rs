@@ -1,10 +1,12 @@
 //! `yummyd predict`: score a file without a server.
 
 use std::{
+    collections::BTreeMap,
     fs,
     io::{self, Read as _},
     path::Path,
     sync::Arc,
+    time::Instant,
 };
 
 use yummy_models::Frame;
@@ -12,7 +14,7 @@ use yummy_models::Frame;
 use crate::{
     config::Config,
     decode::{self, ProtocolError},
-    registry::{Reference, Registry, ResolveError},
+    registry::{self, LoggedModels, Policies, Reference, Registry, ResolveError, policy::Policy},
     run::{about, registry_options},
     telemetry::Telemetry,
 };
@@ -43,10 +45,17 @@ pub fn predict(config: &Config, model: &str, input: &Path, out: &mut impl io::Wr
     let csv = input.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"));
     let content_type = if csv { "text/csv" } else { "application/json" };
     let telemetry = Telemetry::new(about());
-    let (registry, keeper) = Registry::start(registry_options(config), Arc::clone(&telemetry))?;
+    // Any version may be asked for; of the logged models only that one is loaded.
+    let options = registry::Options {
+        policies: Policies { others: Policy::All, models: BTreeMap::new() },
+        logged: LoggedModels::Demand,
+        ..registry_options(config)
+    };
+    let (registry, keeper) = Registry::start(options, Arc::clone(&telemetry))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(registry.rescan(None)).map_err(io::Error::other)?;
-    let served = registry.catalog().resolve(Reference::parse(model))?.clone();
+    let served =
+        runtime.block_on(registry.resolve(Some(Reference::parse(model)), Instant::now() + registry::FIRST_USE))?;
     registry.stop();
     let loaded = &served.loaded;
     let mut frame = Frame::default();

@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use super::{ConfigError, LogFormat, NonFiniteWord};
+use crate::{execute::Mode, registry::LoggedModels};
 
 /// The largest configuration file that is read: real ones have a few hundred bytes.
 const MAX_FILE_BYTES: u64 = 1 << 20;
@@ -55,9 +56,22 @@ pub struct Settings {
     /// Model that POST /invocations stands for [default: the only one that is served]
     #[arg(long, env = "YUMMY_DEFAULT_MODEL", value_name = "REF", help_heading = "Models")]
     pub default_model: Option<String>,
-    /// Serve logged models that are not registered, by their m-ID [default: true]
-    #[arg(long, env = "YUMMY_LOGGED_MODELS", value_name = "BOOL", help_heading = "Models")]
-    pub logged_models: Option<bool>,
+    /// MLflow's database: a path, sqlite:///PATH, or off [default: mlflow.db in or beside the directory, if there]
+    #[arg(long, env = "YUMMY_BACKEND_STORE", value_name = "URI", help_heading = "Models")]
+    pub backend_store: Option<String>,
+    /// Versions to serve: named (the newest, and each that an alias or stage names), latest:N, all, aliases or
+    /// specific:1,3; NAME=POLICY for one model. May be given more than once [default: named]
+    #[arg(long, env = "YUMMY_VERSION_POLICY", value_name = "POLICY", value_delimiter = ';', help_heading = "Models")]
+    pub version_policy: Option<Vec<String>>,
+    /// Logged models that are not registered, by their m-ID: load them at the start, on demand, or off [default: start]
+    #[arg(long, env = "YUMMY_LOGGED_MODELS", value_name = "WHEN", help_heading = "Models")]
+    pub logged_models: Option<LoggedModels>,
+    /// Memory for these; past it the one that was not used for the longest time is unloaded [default: 1073741824]
+    #[arg(long, env = "YUMMY_LOGGED_MODEL_BYTES", value_name = "N", help_heading = "Models")]
+    pub logged_model_bytes: Option<usize>,
+    /// Serve a version that is gone from the directory, and not deleted in MLflow, for so long [default: 5]
+    #[arg(long, env = "YUMMY_GONE_SECONDS", value_name = "S", help_heading = "Models")]
+    pub gone_seconds: Option<f64>,
     /// FLAVOR=native or FLAVOR=reference, for builds with a reference library
     #[arg(long, env = "YUMMY_ENGINE", value_name = "CHOICE", value_delimiter = ',', help_heading = "Models")]
     pub engine: Option<Vec<String>>,
@@ -79,6 +93,12 @@ pub struct Settings {
     /// Connections open at once [default: 10000]
     #[arg(long, env = "YUMMY_MAX_CONNECTIONS", value_name = "N", help_heading = "Network")]
     pub max_connections: Option<usize>,
+    /// Time for a client to send a request's head; past it the connection is closed [default: 30]
+    #[arg(long, env = "YUMMY_HEADER_TIMEOUT_SECONDS", value_name = "S", help_heading = "Network")]
+    pub header_timeout_seconds: Option<f64>,
+    /// Time for a client to send a request's body; past it 408 [default: 60]
+    #[arg(long, env = "YUMMY_BODY_TIMEOUT_SECONDS", value_name = "S", help_heading = "Network")]
+    pub body_timeout_seconds: Option<f64>,
     /// Time for requests in flight after a signal to stop [default: 30]
     #[arg(long, env = "YUMMY_DRAIN_SECONDS", value_name = "S", help_heading = "Network")]
     pub drain_seconds: Option<f64>,
@@ -88,6 +108,10 @@ pub struct Settings {
     /// Threads for long predictions [default: cores]
     #[arg(long, env = "YUMMY_COMPUTE_THREADS", value_name = "N", help_heading = "Work")]
     pub compute_threads: Option<usize>,
+    /// Where predictions run: auto (quick ones on the thread that read the request, others on the compute threads),
+    /// inline, pool or thread-per-request [default: auto]
+    #[arg(long, env = "YUMMY_EXECUTOR", value_name = "WORD", help_heading = "Work")]
+    pub executor: Option<Mode>,
     /// Bytes of a request body; past it 413 [default: 67108864]
     #[arg(long, env = "YUMMY_MAX_BODY_BYTES", value_name = "N", help_heading = "Work")]
     pub max_body_bytes: Option<usize>,
@@ -97,12 +121,21 @@ pub struct Settings {
     /// Predictions waiting for a compute thread; past it 503 [default: 1024]
     #[arg(long, env = "YUMMY_MAX_QUEUE", value_name = "N", help_heading = "Work")]
     pub max_queue: Option<usize>,
-    /// Time from a request's head to its answer; past it 504 [default: 60]
+    /// Requests of one model version being answered at once; past it 429 [default: 512]
+    #[arg(long, env = "YUMMY_MAX_IN_FLIGHT", value_name = "N", help_heading = "Work")]
+    pub max_in_flight: Option<usize>,
+    /// Time from a request's head to its answer where it does not say x-request-timeout-ms; past it 504 [default: 60]
     #[arg(long, env = "YUMMY_REQUEST_TIMEOUT_SECONDS", value_name = "S", help_heading = "Work")]
     pub request_timeout_seconds: Option<f64>,
+    /// The most that x-request-timeout-ms can ask for [default: 300]
+    #[arg(long, env = "YUMMY_MAX_REQUEST_TIMEOUT_SECONDS", value_name = "S", help_heading = "Work")]
+    pub max_request_timeout_seconds: Option<f64>,
     /// Profile all the time, this many samples a second, so that a spike can be looked at afterwards [default: off]
     #[arg(long, env = "YUMMY_PROFILE_HZ", value_name = "HZ", help_heading = "Work")]
     pub profile_hz: Option<u32>,
+    /// One allocation each so many bytes is kept in mind for the heap profile; 0 for none [default: 524288]
+    #[arg(long, env = "YUMMY_HEAP_SAMPLE_BYTES", value_name = "N", help_heading = "Work")]
+    pub heap_sample_bytes: Option<usize>,
     /// error, warn, info, debug, trace, or a tracing filter [default: info]
     #[arg(long, env = "YUMMY_LOG", value_name = "LEVEL", help_heading = "Log")]
     pub log: Option<String>,
@@ -126,22 +159,32 @@ impl Settings {
         Ok(Self {
             mlruns: self.mlruns.or(file.mlruns),
             default_model: self.default_model.or(file.default_model),
+            backend_store: self.backend_store.or(file.backend_store),
+            version_policy: self.version_policy.or(file.version_policy),
             logged_models: self.logged_models.or(file.logged_models),
+            logged_model_bytes: self.logged_model_bytes.or(file.logged_model_bytes),
+            gone_seconds: self.gone_seconds.or(file.gone_seconds),
             engine: self.engine.or(file.engine),
             non_finite: self.non_finite.or(file.non_finite),
             profile_hz: self.profile_hz.or(file.profile_hz),
+            heap_sample_bytes: self.heap_sample_bytes.or(file.heap_sample_bytes),
             rescan_seconds: self.rescan_seconds.or(file.rescan_seconds),
             debounce_seconds: self.debounce_seconds.or(file.debounce_seconds),
             listen: self.listen.or(file.listen),
             admin_listen: self.admin_listen.or(file.admin_listen),
             max_connections: self.max_connections.or(file.max_connections),
+            header_timeout_seconds: self.header_timeout_seconds.or(file.header_timeout_seconds),
+            body_timeout_seconds: self.body_timeout_seconds.or(file.body_timeout_seconds),
             drain_seconds: self.drain_seconds.or(file.drain_seconds),
             io_threads: self.io_threads.or(file.io_threads),
             compute_threads: self.compute_threads.or(file.compute_threads),
+            executor: self.executor.or(file.executor),
             max_body_bytes: self.max_body_bytes.or(file.max_body_bytes),
             max_rows: self.max_rows.or(file.max_rows),
             max_queue: self.max_queue.or(file.max_queue),
+            max_in_flight: self.max_in_flight.or(file.max_in_flight),
             request_timeout_seconds: self.request_timeout_seconds.or(file.request_timeout_seconds),
+            max_request_timeout_seconds: self.max_request_timeout_seconds.or(file.max_request_timeout_seconds),
             log: self.log.or(file.log),
             log_format: self.log_format.or(file.log_format),
         })

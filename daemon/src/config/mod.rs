@@ -14,7 +14,11 @@ use std::{
 
 use args::Settings;
 
-use crate::encode::NonFinite;
+use crate::{
+    encode::NonFinite,
+    execute,
+    registry::{self, BackendStore, LoggedModels, Policies},
+};
 pub use limits::Limits;
 
 /// Where the daemon listens unless told otherwise.
@@ -107,12 +111,24 @@ pub struct Config {
     pub debounce: Duration,
     /// Which engines to load models with.
     pub engines: yummy_models::LoadOptions,
-    /// Whether logged models that are not registered are served.
-    pub logged_models: bool,
+    /// Where the registry is, when that is a database.
+    pub backend_store: BackendStore,
+    /// Which versions are served.
+    pub policies: Policies,
+    /// What becomes of logged models that are not registered.
+    pub logged_models: LoggedModels,
+    /// Memory that these may hold, bytes.
+    pub logged_model_bytes: usize,
+    /// How long a version is served that is gone from the directory.
+    pub grace: Duration,
     /// How answers write NaN and infinities.
     pub non_finite: NonFinite,
     /// Samples a second of the profile that always runs; `None` for none.
     pub profile_hz: Option<u32>,
+    /// Bytes between two samples of the heap; 0 for none.
+    pub heap_sample_bytes: usize,
+    /// Where predictions run.
+    pub executor: execute::Mode,
     /// Bounds of requests.
     pub limits: Limits,
 }
@@ -123,6 +139,7 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] names the first key that does not hold.
     pub fn from_settings(settings: Settings, cores: usize) -> Result<Self, ConfigError> {
+        let limits = Limits::from_settings(&settings);
         let mlruns = settings.mlruns.ok_or(ConfigError::NoMlruns)?;
         check_directory(&mlruns)?;
         let listen = settings.listen.filter(|list| !list.is_empty()).unwrap_or_else(|| vec![DEFAULT_LISTEN]);
@@ -134,7 +151,6 @@ impl Config {
                 reason: format!("{text:?} is neither ADDR:PORT nor off"),
             })?),
         };
-        let defaults = Limits::default();
         let threads = |key, given: Option<usize>, default| match given {
             None => Ok(default),
             Some(count @ 1..=limits::MAX_THREADS) => Ok(count),
@@ -155,20 +171,22 @@ impl Config {
             rescan: seconds("--rescan-seconds", settings.rescan_seconds, 10.0)?,
             debounce: seconds("--debounce-seconds", settings.debounce_seconds, 0.1)?,
             engines: engines(settings.engine.as_deref().unwrap_or_default())?,
-            logged_models: settings.logged_models.unwrap_or(true),
+            backend_store: settings.backend_store.as_deref().map_or(Ok(BackendStore::Beside), |text| {
+                BackendStore::parse(text).map_err(|reason| ConfigError::Value { key: "--backend-store", reason })
+            })?,
+            policies: Policies::parse(settings.version_policy.iter().flatten().map(String::as_str))
+                .map_err(|reason| ConfigError::Value { key: "--version-policy", reason })?,
+            logged_models: settings.logged_models.unwrap_or_default(),
+            logged_model_bytes: settings.logged_model_bytes.unwrap_or(registry::DEFAULT_LOGGED_BYTES),
+            grace: seconds("--gone-seconds", settings.gone_seconds, 5.0)?,
             non_finite: match settings.non_finite.unwrap_or_default() {
                 NonFiniteWord::Python => NonFinite::Python,
                 NonFiniteWord::Null => NonFinite::Null,
             },
             profile_hz: settings.profile_hz,
-            limits: Limits {
-                body_bytes: settings.max_body_bytes.unwrap_or(defaults.body_bytes),
-                rows: settings.max_rows.unwrap_or(defaults.rows),
-                queue: settings.max_queue.unwrap_or(defaults.queue),
-                connections: settings.max_connections.unwrap_or(defaults.connections),
-                request_timeout: seconds("--request-timeout-seconds", settings.request_timeout_seconds, 60.0)?,
-                ..defaults
-            },
+            heap_sample_bytes: heap_sample_bytes(settings.heap_sample_bytes)?,
+            executor: settings.executor.unwrap_or_default(),
+            limits: limits?,
         })
     }
 }
@@ -191,6 +209,22 @@ fn seconds(key: &'static str, given: Option<f64>, default: f64) -> Result<Durati
             reason: format!("{value} is not between 0 and {} seconds", limits::MAX_SECONDS.as_secs()),
         }
     })
+}
+
+fn heap_sample_bytes(given: Option<usize>) -> Result<usize, ConfigError> {
+    match given {
+        None => Ok(crate::profile::heap::DEFAULT_INTERVAL),
+        Some(0) => Ok(0),
+        Some(bytes) if limits::HEAP_SAMPLE_BYTES.contains(&bytes) => Ok(bytes),
+        Some(bytes) => Err(ConfigError::Value {
+            key: "--heap-sample-bytes",
+            reason: format!(
+                "{bytes} is neither 0 nor between {} and {}",
+                limits::HEAP_SAMPLE_BYTES.start(),
+                limits::HEAP_SAMPLE_BYTES.end()
+            ),
+        }),
+    }
 }
 
 /// Reads `lightgbm=reference,catboost=native`.
@@ -248,7 +282,13 @@ mod tests {
         assert!(refuse(Settings { io_threads: Some(0), ..settings(dir.path()) }).starts_with("--io-threads"));
         assert!(refuse(Settings { drain_seconds: Some(-1.0), ..settings(dir.path()) }).starts_with("--drain-seconds"));
         assert!(refuse(Settings { admin_listen: Some("x".into()), ..settings(dir.path()) }).starts_with("--admin-l"));
+        let policy = Settings { version_policy: Some(vec!["newest".into()]), ..settings(dir.path()) };
+        assert!(refuse(policy).starts_with("--version-policy: \"newest\" is none of named"));
+        let store = Settings { backend_store: Some("postgresql://x/y".into()), ..settings(dir.path()) };
+        assert!(refuse(store).starts_with("--backend-store: postgresql is not read; name an SQLite file"));
         assert!(refuse(Settings { engine: Some(vec!["x".into()]), ..settings(dir.path()) }).starts_with("--engine"));
+        let small = Settings { heap_sample_bytes: Some(1), ..settings(dir.path()) };
+        assert!(refuse(small).starts_with("--heap-sample-bytes: 1 is neither 0 nor between 16384 and "));
     }
 
     #[test]

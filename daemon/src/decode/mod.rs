@@ -21,7 +21,7 @@ mod matrix_test;
 mod params;
 mod parquet;
 mod plan;
-mod python;
+pub(crate) mod python;
 mod table;
 mod tensor;
 

@@ -6,10 +6,14 @@ use yummy_api::profile::{CaptureInfo, FoldedProfile, FoldedStack, ModelActivity}
 
 use super::{
     names,
+    proto::{Row, Table},
     sampler::{ClockKind, RawProfile},
     symbols::{Frame, Symbols},
 };
 use crate::telemetry::Activity;
+
+/// What Go's tools call the main value of a CPU profile, and its unit.
+const CPU: [&str; 2] = ["cpu", "nanoseconds"];
 
 /// What was measured around the samples.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -109,6 +113,25 @@ impl Capture {
             on_cpu_seconds: self.measured.on_cpu_seconds,
             samples: self.samples(),
             stacks: stacks.collect(),
+        }
+    }
+
+    /// For Go's tools. Times are the measured on-CPU time shared among the samples.
+    pub(crate) fn table(&self) -> Table<'_> {
+        let ns = self.seconds_per_sample() * 1e9;
+        // Below 2^53 for any capture: a day of 1,000 cores.
+        let values = |count: u64| vec![count, (count as f64 * ns).round() as u64];
+        Table {
+            types: vec![["samples", "count"], CPU],
+            default_type: CPU[0],
+            period: (CPU, 1_000_000_000 / u64::from(self.measured.hz.max(1))),
+            at_unix_ms: self.measured.at_unix_ms,
+            seconds: self.measured.seconds,
+            rows: self
+                .stacks
+                .iter()
+                .map(|stack| Row { frames: &stack.frames, values: values(stack.count), thread: Some(&stack.thread) })
+                .collect(),
         }
     }
 

@@ -36,9 +36,12 @@ pub enum ProfileError {
     /// The profile could not be drawn or packed.
     #[error("the profile cannot be rendered: {0}")]
     Render(#[from] std::io::Error),
-    /// This build has no heap profiles.
-    #[error("{0}")]
-    NoHeap(&'static str),
+    /// The program's allocator does not sample.
+    #[error("this program has no heap profiles: its allocator does not sample")]
+    NoHeap,
+    /// It could, and was told not to.
+    #[error("heap sampling is off, start yummyd without --heap-sample-bytes 0 to have heap profiles")]
+    HeapOff,
 }
 
 /// Seconds to wait, rounded up, with one for finding names.

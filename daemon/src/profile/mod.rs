@@ -1,5 +1,5 @@
-//! CPU profiles of the running daemon: captured on demand or kept rolling, shown as flame graph, folded text, pprof
-//! protobuf and speedscope JSON.
+//! Profiles of the running daemon. CPU: captured on demand or kept rolling, shown as flame graph, folded text, pprof
+//! protobuf and speedscope JSON. Heap ([`heap`]): what is in use, as flame graph and pprof protobuf.
 //!
 //! One thread, `yummyd-prof`, starts and stops the sampler, finds names and gives memory back; nothing of that runs on
 //! a thread that answers requests. There is one capture at a time. Who may ask is not decided here.
@@ -7,7 +7,7 @@
 mod capture;
 mod error;
 mod folded;
-mod heap;
+pub mod heap;
 mod names;
 mod palette;
 mod proto;
@@ -36,6 +36,7 @@ pub use self::{
     symbols::Frame,
 };
 use self::{
+    heap::HeapProfile,
     query::Bounds,
     store::Store,
     worker::{Job, Worker},
@@ -102,7 +103,19 @@ impl Profiler {
         };
         let running = self.store.begin(Instant::now() + length)?;
         let (reply, answer) = oneshot::channel();
-        self.send(Job { request, running, reply })?;
+        self.send(Job::Capture { request, running, reply })?;
+        answer.await.map_err(|_| ProfileError::ThreadEnded)?
+    }
+
+    /// The heap at this moment.
+    ///
+    /// # Errors
+    /// [`ProfileError::NoHeap`], [`ProfileError::HeapOff`], or [`ProfileError::Busy`] while a capture runs: names are
+    /// found by one thread.
+    pub(crate) async fn heap(&self) -> Result<HeapProfile, ProfileError> {
+        let running = self.store.begin(Instant::now())?;
+        let (reply, answer) = oneshot::channel();
+        self.send(Job::Heap { running, reply })?;
         answer.await.map_err(|_| ProfileError::ThreadEnded)?
     }
 

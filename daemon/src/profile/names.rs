@@ -57,15 +57,40 @@ pub(crate) fn trim<'a>(frames: impl Iterator<Item = (&'a str, Option<&'a str>)>)
     kept
 }
 
+/// Whether a function is the way into the allocator: all stacks of a heap profile go through it, once.
+pub(crate) fn is_allocator(name: &str) -> bool {
+    let name = short(name);
+    let last = name.rsplit("::").next().unwrap_or(&name);
+    name.starts_with("yummyd::profile::heap::allocator::")
+        || ["__rust_alloc", "__rust_alloc_zeroed", "__rust_realloc"].contains(&last)
+}
+
+/// Whether a function is of the standard library, which asks for memory for others.
+pub(crate) fn is_std(name: &str, file: Option<&str>) -> bool {
+    let of = crate_of(name, file);
+    of.is_some_and(|of| ["std", "core", "alloc"].contains(&of))
+}
+
+/// As [`trim`], for stacks whose leaf says nothing when it is plumbing: memory is asked for by `alloc`, for others.
+pub(crate) fn trim_leaf<'a>(frames: impl Iterator<Item = (&'a str, Option<&'a str>)>) -> Vec<String> {
+    let all: Vec<_> = frames.collect();
+    let end = all.iter().rposition(|(name, file)| !is_plumbing(&short(name), *file)).map_or(all.len(), |last| last + 1);
+    trim(all[..end].iter().copied())
+}
+
 /// A name as a folded stack can hold it: `;` separates frames.
 pub(crate) fn no_separator(name: &str) -> String {
     name.replace(';', ",")
 }
 
 fn is_plumbing(name: &str, file: Option<&str>) -> bool {
-    // Builds with little debug information know inlined functions by their last part only.
-    let of = name.split_once("::").map_or_else(|| file.and_then(crate_of_file), |(first, _)| Some(first));
+    let of = crate_of(name, file);
     STARTERS.contains(&name) || of.is_some_and(|of| PLUMBING.contains(&of)) || name.starts_with("__rust_")
+}
+
+/// Builds with little debug information know inlined functions by their last part only: their file says whose they are.
+fn crate_of<'a>(name: &'a str, file: Option<&'a str>) -> Option<&'a str> {
+    name.split_once("::").map_or_else(|| file.and_then(crate_of_file), |(first, _)| Some(first))
 }
 
 /// The crate of a source file, where the compiler or cargo has put it: `…/library/NAME/…`, `…/registry/src/…/NAME-1.2.3/…`.
@@ -225,6 +250,17 @@ mod tests {
         let stack = ["clone3", "std::rt::lang_start", "tokio::runtime::park::park", "core::hint::f", "epoll_wait"];
         assert_eq!(trim(stack.into_iter().map(no_file)), ["tokio::runtime::park::park", "epoll_wait"]);
         assert_eq!(trim(["main"].into_iter().map(no_file)), ["main"]);
+    }
+
+    #[test]
+    fn a_leaf_that_only_allocates_is_plumbing_too() {
+        let stack = ["main", "yummyd::registry::load", "alloc::vec::Vec<T>::push", "alloc::raw_vec::finish_grow"];
+        assert_eq!(trim_leaf(stack.into_iter().map(no_file)), ["yummyd::registry::load"]);
+        assert_eq!(trim_leaf(["main", "core::f"].into_iter().map(no_file)), ["core::f"]);
+        for name in ["__rustc::__rust_realloc", "<yummyd::profile::heap::allocator::Sampling<A> as T>::alloc"] {
+            assert!(is_allocator(name), "{name}");
+        }
+        assert!(!is_allocator("alloc::alloc::alloc"));
     }
 
     #[test]

@@ -9,55 +9,74 @@ use std::{
 
 use flate2::{Compression, write::GzEncoder};
 
-use super::{
-    capture::{Capture, Stack},
-    names,
-    symbols::Frame,
-};
+use super::{names, symbols::Frame};
 
-/// The capture as gzipped protobuf. Frames are whole (tools have their own filters); times are the measured on-CPU
-/// time shared among the samples.
-pub(crate) fn gzipped(capture: &Capture) -> io::Result<Vec<u8>> {
+/// What a profile of any kind says.
+pub(crate) struct Table<'a> {
+    /// What each row has a value of, with its unit.
+    pub(crate) types: Vec<[&'a str; 2]>,
+    /// The one that tools show first.
+    pub(crate) default_type: &'a str,
+    /// Distance of samples, with what it is of and its unit.
+    pub(crate) period: ([&'a str; 2], u64),
+    pub(crate) at_unix_ms: u64,
+    /// Length of time that it is of; 0 for a moment.
+    pub(crate) seconds: f64,
+    pub(crate) rows: Vec<Row<'a>>,
+}
+
+/// One stack.
+pub(crate) struct Row<'a> {
+    /// From the root to the leaf.
+    pub(crate) frames: &'a [Arc<Frame>],
+    /// One for each type.
+    pub(crate) values: Vec<u64>,
+    pub(crate) thread: Option<&'a str>,
+}
+
+/// The table as gzipped protobuf. Frames are whole: tools have their own filters.
+pub(crate) fn gzipped(table: &Table<'_>) -> io::Result<Vec<u8>> {
     let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
-    gzip.write_all(&message(capture))?;
+    gzip.write_all(&message(table))?;
     gzip.finish()
 }
 
-fn message(capture: &Capture) -> Vec<u8> {
+fn message(table: &Table<'_>) -> Vec<u8> {
     let mut tables = Tables::new();
-    let (samples, count) = (tables.string("samples"), tables.string("count"));
-    let (cpu, nanoseconds, thread) = (tables.string("cpu"), tables.string("nanoseconds"), tables.string("thread"));
-    let ns_per_sample = capture.seconds_per_sample() * 1e9;
-
     let mut profile = Message::default();
-    profile.message(1, &value_type(samples, count));
-    profile.message(1, &value_type(cpu, nanoseconds));
-    for stack in &capture.stacks {
-        let mut label = Message::default();
-        label.number(1, thread);
-        label.number(2, tables.string(&stack.thread));
+    for kind in &table.types {
+        profile.message(1, &value_type(&mut tables, kind));
+    }
+    let thread = tables.string("thread");
+    for row in &table.rows {
         let mut sample = Message::default();
-        sample.packed(1, &tables.locations(stack));
-        // Below 2^53 for any capture: a day of 1,000 cores.
-        sample.packed(2, &[stack.count, (stack.count as f64 * ns_per_sample).round() as u64]);
-        sample.message(3, &label);
+        sample.packed(1, &tables.locations(row.frames));
+        sample.packed(2, &row.values);
+        if let Some(name) = row.thread {
+            let mut label = Message::default();
+            label.number(1, thread);
+            label.number(2, tables.string(name));
+            sample.message(3, &label);
+        }
         profile.message(2, &sample);
     }
     let binary = std::env::current_exe().unwrap_or_default();
     let binary = tables.string(&binary.file_name().unwrap_or_default().to_string_lossy());
     profile.message(3, &mapping(binary));
+    let (period_type, default_type) = (value_type(&mut tables, &table.period.0), tables.string(table.default_type));
     tables.write(&mut profile);
-    profile.number(9, capture.measured.at_unix_ms * 1_000_000);
-    profile.number(10, (capture.measured.seconds * 1e9) as u64);
-    profile.message(11, &value_type(cpu, nanoseconds));
-    profile.number(12, 1_000_000_000 / u64::from(capture.measured.hz.max(1)));
+    profile.number(9, table.at_unix_ms * 1_000_000);
+    profile.number(10, (table.seconds * 1e9) as u64);
+    profile.message(11, &period_type);
+    profile.number(12, table.period.1);
+    profile.number(14, default_type);
     profile.0
 }
 
-fn value_type(kind: u64, unit: u64) -> Message {
+fn value_type(tables: &mut Tables, [kind, unit]: &[&str; 2]) -> Message {
     let mut message = Message::default();
-    message.number(1, kind);
-    message.number(2, unit);
+    message.number(1, tables.string(kind));
+    message.number(2, tables.string(unit));
     message
 }
 
@@ -107,8 +126,8 @@ impl Tables {
     }
 
     /// Locations from the leaf to the root.
-    fn locations(&mut self, stack: &Stack) -> Vec<u64> {
-        stack.frames.iter().rev().map(|frame| self.location(frame)).collect()
+    fn locations(&mut self, frames: &[Arc<Frame>]) -> Vec<u64> {
+        frames.iter().rev().map(|frame| self.location(frame)).collect()
     }
 
     fn location(&mut self, frame: &Arc<Frame>) -> u64 {

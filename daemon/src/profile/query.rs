@@ -35,11 +35,7 @@ pub(crate) struct Query {
 impl Query {
     /// Reads `id`, or `last`, or `seconds` and `hz`; and `raw`. Others are not ours: tools add their own.
     pub(crate) fn parse(fields: &HashMap<String, String>, default_seconds: u64) -> Result<Self, ProfileError> {
-        let raw = match fields.get("raw").map(String::as_str) {
-            None | Some("0" | "false") => false,
-            Some("" | "1" | "true") => true,
-            Some(other) => return Err(wrong("raw", other, "0 or 1")),
-        };
+        let raw = raw(fields)?;
         let length = |key: &str| fields.get(key).map(|text| seconds(key, text)).transpose();
         let source = if let Some(text) = fields.get("id") {
             Source::Kept(text.parse().map_err(|_| wrong("id", text, "a number from /debug/profiles"))?)
@@ -53,6 +49,15 @@ impl Query {
             Source::New(Request::Next { length, hz })
         };
         Ok(Self { source, raw })
+    }
+}
+
+/// Whether plumbing frames stay.
+pub(crate) fn raw(fields: &HashMap<String, String>) -> Result<bool, ProfileError> {
+    match fields.get("raw").map(String::as_str) {
+        None | Some("0" | "false") => Ok(false),
+        Some("" | "1" | "true") => Ok(true),
+        Some(other) => Err(wrong("raw", other, "0 or 1")),
     }
 }
 

@@ -15,8 +15,10 @@ use super::{
     Profiler,
     capture::Capture,
     error::{ProfileError, whole_seconds},
-    folded, heap, proto,
-    query::{Query, Source, pair},
+    folded,
+    heap::HeapProfile,
+    proto,
+    query::{Query, Source, pair, raw},
     svg,
 };
 
@@ -36,7 +38,8 @@ const INDEX: &str = "\
 /debug/profile.folded                   folded stacks; format=json with what was measured
 /debug/profile.speedscope.json          for https://www.speedscope.app
 /debug/pprof/profile?seconds=30         gzipped protobuf: go tool pprof http://HOST/debug/pprof/profile
-/debug/pprof/heap                       heap profile, in builds that have it
+/debug/flamegraph/heap.svg              memory in use by where it was allocated; raw=1 keeps plumbing frames
+/debug/pprof/heap                       the same as gzipped protobuf, with what was ever allocated
 /debug/pprof/cmdline                    the command line
 /debug/profiles                         kept captures
 ";
@@ -55,8 +58,8 @@ pub fn routes(profiler: Profiler) -> Router {
         .route(paths::PPROF_PROFILE, get(pprof))
         .route(paths::PPROF_INDEX, get(|| async { respond(TEXT, INDEX.into()) }))
         .route(paths::PPROF_CMDLINE, get(cmdline))
-        .route(paths::PPROF_HEAP, get(no_heap))
-        .route(paths::HEAP_FLAMEGRAPH, get(no_heap))
+        .route(paths::PPROF_HEAP, get(pprof_heap))
+        .route(paths::HEAP_FLAMEGRAPH, get(heap_flamegraph))
         .with_state(profiler)
 }
 
@@ -84,11 +87,9 @@ async fn speedscope(State(profiler): State<Profiler>, Fields(fields): Parameters
 }
 
 async fn pprof(State(profiler): State<Profiler>, Fields(fields): Parameters) -> Answer {
-    let protobuf = |capture: &Capture, _| proto::gzipped(capture);
-    let mut response = render(&profiler, &fields, PPROF_DEFAULT_SECONDS, BINARY, protobuf).await?;
-    let attachment = HeaderValue::from_static("attachment; filename=\"profile\"");
-    response.headers_mut().insert(header::CONTENT_DISPOSITION, attachment);
-    Ok(response)
+    let protobuf = |capture: &Capture, _| proto::gzipped(&capture.table());
+    let response = render(&profiler, &fields, PPROF_DEFAULT_SECONDS, BINARY, protobuf).await?;
+    Ok(attached(response, "attachment; filename=\"profile\""))
 }
 
 async fn difference(State(profiler): State<Profiler>, Fields(fields): Parameters) -> Answer {
@@ -107,8 +108,21 @@ async fn cmdline() -> Response {
     respond(TEXT, arguments.collect::<Vec<_>>().join("\0").into())
 }
 
-async fn no_heap() -> Answer {
-    Err(ProfileError::NoHeap(heap::OFF))
+async fn pprof_heap(State(profiler): State<Profiler>) -> Answer {
+    let profile = profiler.heap().await?;
+    let body = aside(move || Ok(proto::gzipped(&profile.table())?)).await?;
+    Ok(attached(respond(BINARY, body), "attachment; filename=\"heap\""))
+}
+
+async fn heap_flamegraph(State(profiler): State<Profiler>, Fields(fields): Parameters) -> Answer {
+    let raw = raw(&fields)?;
+    let profile: HeapProfile = profiler.heap().await?;
+    Ok(respond(SVG, aside(move || Ok(svg::heap(&profile, raw)?.into())).await?))
+}
+
+fn attached(mut response: Response, how: &'static str) -> Response {
+    response.headers_mut().insert(header::CONTENT_DISPOSITION, HeaderValue::from_static(how));
+    response
 }
 
 /// Gets the capture that the query means and draws it, off the threads that answer requests.
@@ -157,8 +171,8 @@ impl IntoResponse for ProfileError {
         let status = match self {
             Self::Busy { .. } => StatusCode::CONFLICT,
             Self::Parameter(_) => StatusCode::BAD_REQUEST,
-            Self::UnknownCapture(_) | Self::RollingOff => StatusCode::NOT_FOUND,
-            Self::NoHeap(_) => StatusCode::NOT_IMPLEMENTED,
+            Self::UnknownCapture(_) | Self::RollingOff | Self::HeapOff => StatusCode::NOT_FOUND,
+            Self::NoHeap => StatusCode::NOT_IMPLEMENTED,
             Self::Sampler(_) | Self::Cancelled | Self::ThreadEnded | Self::Render(_) => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }

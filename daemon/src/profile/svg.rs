@@ -1,10 +1,10 @@
 //! Flame graphs as SVG, by `inferno` (CDDL-1.0, used unmodified), with a legend of our parts.
 
-use std::io;
+use std::{collections::BTreeMap, io};
 
 use inferno::{differential, flamegraph, flamegraph::Options};
 
-use super::{capture::Capture, palette};
+use super::{capture::Capture, heap::HeapProfile, palette};
 
 /// Frames narrower than this share of the width, in percent, are left out: they could not be seen.
 const MIN_WIDTH_PERCENT: f64 = 0.02;
@@ -16,15 +16,35 @@ const LEGEND_HEIGHT: usize = 22;
 pub(crate) fn flamegraph(capture: &Capture, raw: bool) -> io::Result<String> {
     let folded = capture.folded(raw);
     if folded.is_empty() {
-        return Ok(idle(&capture.subtitle()));
+        return Ok(empty("0 samples: the process was idle", &capture.subtitle()));
     }
+    // Widths are samples; what is read are milliseconds, of the measured on-CPU time.
+    let unit = ("ms on CPU", capture.seconds_per_sample() * 1e3);
+    coloured("yummyd · CPU", capture.subtitle(), unit, &folded)
+}
+
+/// The flame graph of the memory in use.
+pub(crate) fn heap(profile: &HeapProfile, raw: bool) -> io::Result<String> {
+    let folded = profile.folded(raw);
+    if folded.is_empty() {
+        return Ok(empty("0 samples: less is in use than one sample stands for", &profile.subtitle()));
+    }
+    coloured("yummyd · heap in use", profile.subtitle(), ("KiB in use", 1.0 / 1024.0), &folded)
+}
+
+/// Draws with a hue for each part of the daemon. The unit of what is read has a name, and a size in counts.
+fn coloured(
+    title: &str,
+    subtitle: String,
+    (unit, factor): (&str, f64),
+    folded: &BTreeMap<String, u64>,
+) -> io::Result<String> {
     let mut palette = palette::of(folded.keys().map(String::as_str));
     let lines: Vec<_> = folded.iter().map(|(stack, count)| format!("{stack} {count}")).collect();
-    let mut options = options("yummyd · CPU", capture.subtitle());
+    let mut options = options(title, subtitle);
     options.palette_map = Some(&mut palette);
-    // Widths are samples; what is read are milliseconds, of the measured on-CPU time.
-    "ms on CPU".clone_into(&mut options.count_name);
-    options.factor = capture.seconds_per_sample() * 1e3;
+    unit.clone_into(&mut options.count_name);
+    options.factor = factor;
     let svg = draw(&mut options, lines.iter().map(String::as_str))?;
     Ok(with_legend(&svg))
 }
@@ -35,7 +55,7 @@ pub(crate) fn difference(before: &Capture, after: &Capture, raw: bool) -> io::Re
     let (a, b) = (super::folded::text(before, raw), super::folded::text(after, raw));
     let subtitle = format!("before: {}   after: {}", before.subtitle(), after.subtitle());
     if a.is_empty() || b.is_empty() {
-        return Ok(idle(&subtitle));
+        return Ok(empty("0 samples in one of the captures: the process was idle", &subtitle));
     }
     let mut both = Vec::new();
     let normalize = differential::Options { normalize: true, strip_hex: true };
@@ -52,7 +72,7 @@ pub(crate) fn difference(before: &Capture, after: &Capture, raw: bool) -> io::Re
     draw(&mut options(&title, subtitle), lines.into_iter())
 }
 
-fn options(title: &str, subtitle: String) -> Options<'static> {
+fn options<'a>(title: &str, subtitle: String) -> Options<'a> {
     let mut options = Options::default();
     title.clone_into(&mut options.title);
     options.subtitle = Some(subtitle);
@@ -95,17 +115,17 @@ fn height(svg: &str) -> Option<usize> {
     svg.split_once(r#" height=""#)?.1.split_once('"')?.0.parse().ok()
 }
 
-/// The image of a capture without samples.
-fn idle(subtitle: &str) -> String {
+/// The image of a profile without samples.
+fn empty(why: &str, subtitle: &str) -> String {
     format!(
         concat!(
             r#"<?xml version="1.0" standalone="no"?>"#,
             r##"<svg version="1.1" width="1200" height="120" viewBox="0 0 1200 120" xmlns="http://www.w3.org/2000/svg">"##,
             r##"<rect width="100%" height="100%" fill="#f8f8f8"/>"##,
             r##"<g font-family="monospace" font-size="16" text-anchor="middle" fill="#222">"##,
-            r#"<text x="600" y="50">0 samples: the process was idle</text>"#,
+            r#"<text x="600" y="50">{}</text>"#,
             r#"<text x="600" y="80" font-size="12">{}</text></g></svg>"#
         ),
-        subtitle
+        why, subtitle
     )
 }

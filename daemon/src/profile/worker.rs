@@ -12,6 +12,7 @@ use super::{
     Request,
     capture::{Capture, Measured},
     error::ProfileError,
+    heap::HeapProfile,
     rolling::Rolling,
     sampler::{RawProfile, Sampler, release_memory},
     store::Running,
@@ -21,12 +22,14 @@ use crate::telemetry::{Activity, Telemetry};
 /// How often a capture takes what was sampled, and looks whether anybody still waits for it.
 const VISIT: Duration = Duration::from_millis(10);
 
-/// One capture to be made.
-pub(crate) struct Job {
-    pub(crate) request: Request,
-    pub(crate) running: Running,
-    pub(crate) reply: oneshot::Sender<Result<Arc<Capture>, ProfileError>>,
+/// One profile to be made.
+pub(crate) enum Job {
+    Capture { request: Request, running: Running, reply: Reply },
+    Heap { running: Running, reply: oneshot::Sender<Result<HeapProfile, ProfileError>> },
 }
+
+/// Where a capture goes.
+pub(crate) type Reply = oneshot::Sender<Result<Arc<Capture>, ProfileError>>;
 
 pub(crate) struct Worker {
     inbox: mpsc::Receiver<Job>,
@@ -43,19 +46,31 @@ impl Worker {
     /// Works until the last [`super::Profiler`] is gone.
     pub(crate) fn run(mut self) {
         while let Some(job) = self.next_job() {
-            let Job { request, running, mut reply } = job;
-            let made = match request {
-                Request::Next { length, hz } => self.capture(length, hz, &mut reply),
-                Request::Last { length } => self.look_back(length),
-            };
-            let answer = made.map(|(raw, measured)| running.keep(Capture::resolve(&raw, measured)));
-            release_memory();
-            // Free before the answer arrives: who has it may ask again at once.
-            drop(running);
-            self.report(&answer);
-            // Nobody may be waiting any more.
-            let _ = reply.send(answer);
+            match job {
+                Job::Capture { request, running, reply } => self.make(request, running, reply),
+                Job::Heap { running, reply } => {
+                    let profile = HeapProfile::now();
+                    release_memory();
+                    drop(running);
+                    // Nobody may be waiting any more.
+                    let _ = reply.send(profile);
+                }
+            }
         }
+    }
+
+    fn make(&mut self, request: Request, running: Running, mut reply: Reply) {
+        let made = match request {
+            Request::Next { length, hz } => self.capture(length, hz, &mut reply),
+            Request::Last { length } => self.look_back(length),
+        };
+        let answer = made.map(|(raw, measured)| running.keep(Capture::resolve(&raw, measured)));
+        release_memory();
+        // Free before the answer arrives: who has it may ask again at once.
+        drop(running);
+        self.report(&answer);
+        // Nobody may be waiting any more.
+        let _ = reply.send(answer);
     }
 
     /// Waits for work, and keeps the rolling capture rolling meanwhile. `None` when nobody can ask any more.
@@ -74,7 +89,7 @@ impl Worker {
         &mut self,
         length: Duration,
         hz: u32,
-        reply: &mut oneshot::Sender<Result<Arc<Capture>, ProfileError>>,
+        reply: &mut Reply,
     ) -> Result<(RawProfile, Measured), ProfileError> {
         // There is one sampler: the rolling capture has a gap where another one is made.
         if let Some(rolling) = &mut self.rolling {

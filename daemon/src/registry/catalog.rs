@@ -7,7 +7,11 @@ use yummy_api::{
     catalog::{CatalogInfo, ModelInfo, ModelState},
 };
 
-use super::{Served, reference::Reference};
+use super::{
+    Served,
+    found::{Found, NO_STAGE},
+    reference::Reference,
+};
 
 /// Error messages name at most this many models.
 const MAX_NAMES: usize = 20;
@@ -28,6 +32,12 @@ pub enum ResolveError {
         /// Why it is in that state.
         reason: String,
     },
+    /// It is loaded when a request asks for it: see [`super::Registry::resolve`].
+    #[error("{name} is not loaded; the first request loads it")]
+    Asleep {
+        /// The logged model's name.
+        name: String,
+    },
     /// The bare `/invocations` could mean several models.
     #[error("{0}")]
     Ambiguous(String),
@@ -40,31 +50,35 @@ pub(super) struct Entry {
     /// `runs:/RUN/PATH`, for those who know it by its run.
     pub(super) run_uri: Option<String>,
     pub(super) served: Option<Arc<Served>>,
+    /// It is loaded when a request asks for it.
+    pub(super) asleep: bool,
 }
 
 /// Everything that was found, and an index of it.
-#[derive(Default)]
 pub struct Catalog {
     generation: u64,
     entries: Vec<Entry>,
     names: HashMap<String, Named>,
-    default: Option<Arc<Served>>,
-    default_reason: String,
+    default: Result<Arc<Served>, ResolveError>,
 }
 
 /// A name's entries, as indices.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 struct Named {
     /// Newest first.
     entries: Vec<usize>,
     /// The newest that serves.
     newest: Option<usize>,
+    /// What answers for an alias: the version that it names or, while that is not ready, the one that it named before.
+    aliases: HashMap<String, usize>,
+    /// The same for stages, in lower case: the newest version of each.
+    stages: HashMap<String, usize>,
 }
 
 impl Catalog {
     /// Indexes `entries` (registered models by name, newest version first; then logged models).
-    /// `default` is the model that the user chose for `POST /invocations`.
-    pub(super) fn new(generation: u64, mut entries: Vec<Entry>, default: Option<&str>) -> Self {
+    /// `default` is the model that the user chose for `POST /invocations`; `before` is the catalog that this one replaces.
+    pub(super) fn new(generation: u64, mut entries: Vec<Entry>, default: Option<&str>, before: Option<&Self>) -> Self {
         let mut names: HashMap<String, Named> = HashMap::new();
         for (index, entry) in entries.iter_mut().enumerate() {
             let named = names.entry(entry.info.name.clone()).or_default();
@@ -74,44 +88,51 @@ impl Catalog {
                 entry.info.newest = true;
             }
         }
+        for (name, named) in &mut names {
+            let before = before.and_then(|before| Some((before, before.names.get(name)?)));
+            named.point(&entries, before);
+        }
         // A registered model's files can be asked for by their id and by their run as well.
         for (index, entry) in entries.iter().enumerate() {
             let newest = entry.served.is_some().then_some(index);
             for other in [&entry.info.model_id, &entry.run_uri].into_iter().flatten() {
                 if !names.contains_key(other) {
-                    names.insert(other.clone(), Named { entries: vec![index], newest });
+                    names.insert(other.clone(), Named { entries: vec![index], newest, ..Named::default() });
                 }
             }
         }
-        let mut catalog = Self { generation, entries, names, default: None, default_reason: String::new() };
-        match catalog.choose_default(default) {
-            Ok(served) => catalog.default = Some(served),
-            Err(reason) => catalog.default_reason = reason,
-        }
+        let nothing = Err(ResolveError::Ambiguous(String::new()));
+        let mut catalog = Self { generation, entries, names, default: nothing };
+        catalog.default = catalog.choose_default(default);
         catalog
     }
 
-    fn choose_default(&self, chosen: Option<&str>) -> Result<Arc<Served>, String> {
+    fn choose_default(&self, chosen: Option<&str>) -> Result<Arc<Served>, ResolveError> {
         if let Some(chosen) = chosen {
-            return self.resolve(Reference::parse(chosen)).cloned().map_err(|error| error.to_string());
+            return self.resolve(Reference::parse(chosen)).cloned().map_err(|error| match error {
+                ResolveError::NotFound(text) => ResolveError::Ambiguous(text),
+                other => other,
+            });
         }
         // Registered models come first: where there are any, logged ones do not make the choice less clear.
         let registered: Vec<&Named> =
             self.names.values().filter(|named| self.entries[named.entries[0]].info.version.is_some()).collect();
-        let logged = self.names.values().collect();
-        let names = if registered.is_empty() { logged } else { registered };
-        let mut serving: Vec<usize> = names.into_iter().filter_map(|named| named.newest).collect();
+        let names = if registered.is_empty() { self.names.values().collect() } else { registered };
+        let could = |named: &&Named| {
+            named.newest.or_else(|| Some(named.entries[0]).filter(|&first| self.entries[first].asleep))
+        };
+        let mut serving: Vec<usize> = names.iter().filter_map(could).collect();
         serving.sort_unstable();
         serving.dedup_by_key(|index| &self.entries[*index].info.name);
         match serving.as_slice() {
-            [] => Err("no model is served yet; register one, or see GET /models for what was found and why".into()),
-            [only] => {
-                self.entries[*only].served.clone().ok_or_else(|| "no model is served yet; see GET /models".into())
-            }
-            several => Err(format!(
+            [] => Err(ResolveError::Ambiguous(
+                "no model is served yet; register one, or see GET /models for what was found and why".into(),
+            )),
+            [only] => self.serving(&self.entries[*only]).cloned(),
+            several => Err(ResolveError::Ambiguous(format!(
                 "several models are served ({}); call /models/NAME/invocations, or start yummyd with --default-model NAME",
                 list(several.iter().map(|index| self.entries[*index].info.name.as_str()))
-            )),
+            ))),
         }
     }
 
@@ -120,7 +141,7 @@ impl Catalog {
     /// # Errors
     /// [`ResolveError::Ambiguous`] says which models there are and what to do.
     pub fn default_model(&self) -> Result<&Arc<Served>, ResolveError> {
-        self.default.as_ref().ok_or_else(|| ResolveError::Ambiguous(self.default_reason.clone()))
+        self.default.as_ref().map_err(Clone::clone)
     }
 
     /// What a reference names.
@@ -128,11 +149,17 @@ impl Catalog {
     /// # Errors
     /// [`ResolveError`] when there is no such thing, or it does not serve.
     pub fn resolve(&self, reference: Reference<'_>) -> Result<&Arc<Served>, ResolveError> {
-        let entry = self.entry(reference)?;
-        entry.served.as_ref().ok_or_else(|| ResolveError::NotReady {
-            what: label(&entry.info),
-            state: entry.info.state,
-            reason: entry.info.reason.clone().unwrap_or_else(|| "see GET /models".into()),
+        self.serving(self.entry(reference)?)
+    }
+
+    fn serving<'a>(&self, entry: &'a Entry) -> Result<&'a Arc<Served>, ResolveError> {
+        let info = &entry.info;
+        entry.served.as_ref().ok_or_else(|| {
+            if entry.asleep {
+                return ResolveError::Asleep { name: info.name.clone() };
+            }
+            let reason = info.reason.clone().unwrap_or_else(|| "see GET /models".into());
+            ResolveError::NotReady { what: label(info), state: info.state, reason }
         })
     }
 
@@ -151,8 +178,8 @@ impl Catalog {
         let found = match reference {
             Reference::Newest(_) => named.newest.map(|index| &self.entries[index]).or_else(|| entries.next()),
             Reference::Version(_, version) => entries.find(|entry| entry.info.version == Some(version)),
-            Reference::Alias(_, alias) => entries.find(|entry| entry.info.aliases.iter().any(|other| other == alias)),
-            Reference::Stage(_, stage) => entries.find(|entry| entry.info.stage.as_deref() == Some(stage)),
+            Reference::Alias(_, alias) => named.aliases.get(alias).map(|index| &self.entries[*index]),
+            Reference::Stage(_, stage) => named.stages.get(&stage.to_lowercase()).map(|index| &self.entries[*index]),
         };
         found.ok_or_else(|| self.no_version(reference, named))
     }
@@ -200,6 +227,31 @@ impl Catalog {
         self.entries.iter().filter_map(|entry| entry.served.as_ref())
     }
 
+    /// Whether it says the same as `other`, and the same things serve.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let pointer = |entry: &Entry| entry.served.as_ref().map(Arc::as_ptr);
+        self.infos().eq(other.infos())
+            && self.entries.iter().map(pointer).eq(other.entries.iter().map(pointer))
+            && self.entries.iter().map(|entry| entry.asleep).eq(other.entries.iter().map(|entry| entry.asleep))
+            && self.names.len() == other.names.len()
+            && self.names.iter().all(|(name, named)| other.names.get(name).is_some_and(|other| *other == *named))
+    }
+
+    /// What answers for the aliases and stages of a model that now name another of `versions`: pairs of the version that
+    /// they name and the one that they named.
+    pub(super) fn moved(&self, name: &str, versions: &[Found]) -> Vec<(u64, u64)> {
+        let Some(named) = self.names.get(name) else { return Vec::new() };
+        let version = |index: &usize| self.entries[*index].info.version;
+        let mut moved = Vec::new();
+        for found in versions {
+            let stage = found.stage.as_ref().and_then(|stage| named.stages.get(&stage.to_lowercase()));
+            let before = found.aliases.iter().filter_map(|alias| named.aliases.get(alias)).chain(stage);
+            let pairs = before.filter_map(|index| Some((found.version?, version(index)?)));
+            moved.extend(pairs.filter(|(now, before)| now != before));
+        }
+        moved
+    }
+
     pub(super) fn entries(&self) -> &[Entry] {
         &self.entries
     }
@@ -214,9 +266,47 @@ impl Catalog {
         CatalogInfo {
             api: API_VERSION,
             mlruns,
-            default_model: self.default.as_ref().map(|served| served.name.clone()),
+            default_model: self.default.as_ref().ok().map(|served| served.name.clone()),
             generation: self.generation,
             models: self.infos().cloned().collect(),
+        }
+    }
+}
+
+impl Named {
+    /// Points aliases and stages at versions. `before` is the catalog before, and this model in it.
+    fn point(&mut self, entries: &[Entry], before: Option<(&Catalog, &Self)>) {
+        // Newest first: the first version that serves stands for its stage, else the newest in it.
+        for &index in &self.entries {
+            let (info, serves) = (&entries[index].info, entries[index].served.is_some());
+            for alias in &info.aliases {
+                self.aliases.entry(alias.clone()).or_insert(index);
+            }
+            if info.version.is_some() {
+                let stage = info.stage.as_deref().unwrap_or(NO_STAGE).to_lowercase();
+                let chosen = self.stages.entry(stage).or_insert(index);
+                if serves && entries[*chosen].served.is_none() {
+                    *chosen = index;
+                }
+            }
+        }
+        let Some((catalog, before)) = before else { return };
+        let stands_in = |index: usize| {
+            let version = catalog.entries[index].info.version;
+            self.entries
+                .iter()
+                .copied()
+                .find(|&now| entries[now].info.version == version && entries[now].served.is_some())
+        };
+        for (alias, index) in &mut self.aliases {
+            if entries[*index].served.is_none() {
+                *index = before.aliases.get(alias).and_then(|&index| stands_in(index)).unwrap_or(*index);
+            }
+        }
+        for (stage, index) in &mut self.stages {
+            if entries[*index].served.is_none() {
+                *index = before.stages.get(stage).and_then(|&index| stands_in(index)).unwrap_or(*index);
+            }
         }
     }
 }

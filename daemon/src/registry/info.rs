@@ -8,7 +8,7 @@ use yummy_api::{
 };
 use yummy_models::{Method, Shape, Values, signature::Schema};
 
-use super::{Loaded, scan::Found};
+use super::{Loaded, found::Found};
 
 /// What is known of a version before anything of it is loaded.
 pub(super) fn of_found(found: &Found, state: ModelState, reason: Option<String>) -> ModelInfo {

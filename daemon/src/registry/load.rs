@@ -1,4 +1,4 @@
-//! A model directory becomes something that answers requests: read, planned, tested on its own example, timed.
+//! A model directory becomes something that answers requests: read, planned, tested on its own examples, timed.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -7,19 +7,14 @@ use std::{
 };
 
 use yummy_api::catalog::ModelState;
-use yummy_models::{Frame, LoadOptions, Method, MlModel, Model, mlmodel};
+use yummy_models::{LoadOptions, Model, Scorer};
 
+use super::self_test::{self, Examples};
 use crate::{
-    decode::{self, Plan, Request, Style},
+    decode::Plan,
     encode::{Encoder, NonFinite},
+    execute::{Cost, split::SharedScorer},
 };
-
-/// An example is printed, listed and scored at every load: larger ones are none.
-const MAX_EXAMPLE_BYTES: u64 = 1 << 20;
-/// The model scores its example over and over for about this long to learn what a row costs.
-const WARM_UP: Duration = Duration::from_millis(2);
-/// A fast model stops earlier: this many rounds are enough for a minimum.
-const WARM_UP_ROUNDS: u32 = 64;
 
 /// A model that passed its tests, and what was decided about it at load.
 #[derive(Debug)]
@@ -30,15 +25,21 @@ pub struct Loaded {
     pub plan: Plan,
     /// How predictions become a body.
     pub encoder: Encoder,
-    /// What predicting one row costs, nanoseconds: the least that was seen for the example.
-    pub ns_per_row: f64,
+    /// What predicting costs: the least that was seen for the example.
+    pub cost: Cost,
     /// A request body that it answers.
     pub example: Option<String>,
     /// How long all of this took.
     pub load_time: Duration,
 }
 
-/// Loads the model in `dir` and lets it score its own example.
+impl SharedScorer for Loaded {
+    fn scorer(&self) -> &dyn Scorer {
+        self.model.scorer()
+    }
+}
+
+/// Loads the model in `dir` and lets it score its own examples.
 ///
 /// # Errors
 /// The state that the version is in then, and the reason.
@@ -56,49 +57,11 @@ fn load_and_test(dir: &Path, options: &LoadOptions, non_finite: NonFinite) -> Re
     })?;
     let plan = Plan::new(&model);
     let encoder = Encoder::new(&model, non_finite);
-    let example = example(dir, model.mlmodel());
-    let mut loaded = Loaded { model, plan, encoder, ns_per_row: 0.0, example, load_time: Duration::ZERO };
-    loaded.ns_per_row = self_test(&loaded).map_err(|reason| (ModelState::Failed, reason))?;
+    let examples = Examples::read(dir, model.mlmodel());
+    let cost = Cost { ns_per_row: 0.0, bytes_per_row: 0.0 };
+    let mut loaded = Loaded { model, plan, encoder, cost, example: None, load_time: Duration::ZERO };
+    loaded.cost = self_test::run(&loaded, &examples).map_err(|reason| (ModelState::Failed, reason))?;
+    loaded.example = examples.into_body();
     loaded.load_time = start.elapsed();
     Ok(loaded)
-}
-
-/// The logged serving example; `None` when there is none, or it is too large or not text.
-fn example(dir: &Path, mlmodel: &MlModel) -> Option<String> {
-    let name = mlmodel.serving_input.as_deref()?;
-    let path = mlmodel::resolve(dir, name).ok()?;
-    String::from_utf8(mlmodel::read_bounded(&path, MAX_EXAMPLE_BYTES).ok()?).ok()
-}
-
-/// Scores the example (or one row of missing values) and gives the cost of a row in nanoseconds.
-fn self_test(loaded: &Loaded) -> Result<f64, String> {
-    let mut frame = Frame::default();
-    let request = match &loaded.example {
-        Some(body) => decode::decode(&loaded.plan, Some("application/json"), body.as_bytes(), &mut frame)
-            .map_err(|error| format!("does not accept its own serving_input_example: {error}"))?,
-        None => {
-            frame.reset(loaded.model.scorer().features().len());
-            frame.push_row();
-            Request { rows: 1, method: Method::Predict, style: Style::Wrapped, single: false }
-        }
-    };
-    let mut values = Vec::new();
-    let mut least = f64::INFINITY;
-    let begin = Instant::now();
-    for _ in 0..WARM_UP_ROUNDS {
-        let round = Instant::now();
-        loaded.model.scorer().score(request.method, &frame, &mut values).map_err(|error| error.to_string())?;
-        least = least.min(round.elapsed().as_nanos() as f64);
-        if begin.elapsed() > WARM_UP {
-            break;
-        }
-    }
-    let output = loaded.model.scorer().output(request.method).ok_or("its flavor has no predict")?;
-    let expected = frame.rows() * output.shape.width();
-    if values.len() != expected {
-        return Err(format!("answers {} values where {expected} are due: a bug in yummyd", values.len()));
-    }
-    let mut body = Vec::new();
-    loaded.encoder.encode(request.answer(), &values, request.rows, &mut body);
-    Ok(least / frame.rows().max(1) as f64)
 }

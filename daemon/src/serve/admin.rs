@@ -7,15 +7,16 @@ use std::{io, net::TcpListener, sync::Arc, thread::JoinHandle, time::Duration};
 
 use axum::{
     Router,
-    extract::{Path, State},
+    extract::{Path, Request, State},
     http::StatusCode,
+    middleware::{self, Next},
     response::{IntoResponse as _, Response},
     routing::{get, post},
 };
 use tokio::sync::watch;
 use yummy_api::routes;
 
-use super::{App, catalog, mlflow};
+use super::{App, catalog, exchange::Exchange, mlflow};
 use crate::{
     profile::{self, Profiler},
     registry::{Reference, RescanError},
@@ -27,24 +28,30 @@ const DRAIN: Duration = Duration::from_secs(2);
 
 /// Everything that is not scoring.
 pub fn router(app: &Arc<App>, profiler: &Profiler) -> Router {
-    public_router(app)
-        .merge(profile::routes(profiler.clone()))
-        .merge(
-            Router::new()
-                .route(routes::RESCAN, post(rescan))
-                .route(routes::MODEL_RELOAD, post(reload))
-                .with_state(Arc::clone(app)),
-        )
-        .fallback(not_found)
-        .method_not_allowed_fallback(method_not_allowed)
+    let operators = Router::new()
+        .route(routes::RESCAN, post(rescan))
+        .route(routes::MODEL_RELOAD, post(reload))
+        .with_state(Arc::clone(app));
+    with_fallbacks(observers(app).merge(profile::routes(profiler.clone())).merge(operators))
 }
 
 /// What a listener beyond loopback serves: nothing that changes state or profiles.
 pub fn public_router(app: &Arc<App>) -> Router {
-    catalog::routes(Arc::clone(app))
-        .merge(telemetry::routes(Arc::clone(&app.telemetry)))
-        .fallback(not_found)
-        .method_not_allowed_fallback(method_not_allowed)
+    with_fallbacks(observers(app).route("/debug/{*route}", get(only_admin)))
+}
+
+fn observers(app: &Arc<App>) -> Router {
+    catalog::routes(Arc::clone(app)).merge(telemetry::routes(Arc::clone(&app.telemetry)))
+}
+
+fn with_fallbacks(router: Router) -> Router {
+    router.fallback(not_found).method_not_allowed_fallback(method_not_allowed)
+}
+
+/// A profile names functions and models: whoever can reach a public address need not see them.
+async fn only_admin() -> Response {
+    let error = "profiles are not served beyond loopback: ask the admin listener, see --admin-listen";
+    (StatusCode::FORBIDDEN, axum::Json(serde_json::json!({ "error": error }))).into_response()
 }
 
 async fn not_found() -> Response {
@@ -90,7 +97,8 @@ pub fn start(
     let router = router(app, profiler)
         .route(routes::PING, get(|| async { mlflow::alive().map(axum::body::Body::new) }))
         .route(routes::HEALTH, get(|| async { mlflow::alive().map(axum::body::Body::new) }))
-        .route(routes::VERSION, get(|| async { mlflow::version().map(axum::body::Body::new) }));
+        .route(routes::VERSION, get(|| async { mlflow::version().map(axum::body::Body::new) }))
+        .layer(middleware::from_fn(exchange));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let listener = {
         let _entered = runtime.enter();
@@ -108,6 +116,14 @@ pub fn start(
             let _ = ticking.await;
         });
     })
+}
+
+/// Every answer of this listener has the request's id too.
+async fn exchange(request: Request, next: Next) -> Response {
+    let exchange = Exchange::begin(&request);
+    let mut response = next.run(request).await;
+    exchange.end(&mut response);
+    response
 }
 
 /// Answers until the daemon stops; then what is being answered has [`DRAIN`] to end.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{
     Json, Router,
     extract::{Path, State},
-    http::header::CONTENT_TYPE,
+    http::{StatusCode, header::CONTENT_TYPE},
     response::{Html, IntoResponse as _, Response},
     routing::get,
 };
@@ -24,6 +24,8 @@ pub fn routes(app: Arc<App>) -> Router {
         .route(routes::MODELS, get(all))
         .route(routes::MODEL, get(one))
         .route(routes::MODEL_VERSION, get(version))
+        .route(routes::MODEL_ALIAS, get(alias))
+        .route(routes::MODEL_STAGE, get(stage))
         .route(routes::MODEL_READY, get(ready))
         .route(routes::ENDPOINTS, get(endpoints))
         .route(routes::ENDPOINT, get(endpoint))
@@ -90,7 +92,21 @@ async fn one(State(app): State<Arc<App>>, Path(name): Path<String>) -> Response 
 }
 
 async fn version(State(app): State<Arc<App>>, Path((name, version)): Path<(String, u64)>) -> Response {
-    match app.registry.catalog().info(Reference::Version(&name, version)) {
+    info(&app, Reference::Version(&name, version))
+}
+
+/// The version that answers for an alias.
+async fn alias(State(app): State<Arc<App>>, Path((name, alias)): Path<(String, String)>) -> Response {
+    info(&app, Reference::Alias(&name, &alias))
+}
+
+/// The version that answers for a stage.
+async fn stage(State(app): State<Arc<App>>, Path((name, stage)): Path<(String, String)>) -> Response {
+    info(&app, Reference::Stage(&name, &stage))
+}
+
+fn info(app: &App, reference: Reference<'_>) -> Response {
+    match app.registry.catalog().info(reference) {
         Ok(info) => Json(info.clone()).into_response(),
         Err(error) => error_response(&error),
     }
@@ -105,7 +121,13 @@ async fn ready(State(app): State<Arc<App>>, Path(name): Path<String>) -> Respons
             });
             Json(body).into_response()
         }
-        Err(error) => error_response(&error),
+        Err(error @ ResolveError::NotFound(_)) => error_response(&error),
+        Err(error) => {
+            let mut response = error_response(&error);
+            // Whatever the reason is: it is known, and it does not serve.
+            *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+            response
+        }
     }
 }
 

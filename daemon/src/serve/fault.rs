@@ -4,8 +4,10 @@
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
+use yummy_api::{catalog::ModelState, routes::HEADER_TIMEOUT};
 
-use crate::{decode::ProtocolError, execute::PoolError, registry::ResolveError};
+use super::bounds::Bound;
+use crate::{decode::ProtocolError, execute::ExecuteError, registry::ResolveError};
 
 /// A client that may try again is asked to wait this long, seconds.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
@@ -19,9 +21,15 @@ pub enum Fault {
     /// The reference names nothing that serves.
     #[error(transparent)]
     Resolve(#[from] ResolveError),
-    /// The compute pool did not do it.
-    #[error(transparent)]
-    Pool(#[from] PoolError),
+    /// As many predictions wait as may.
+    #[error("too many predictions are waiting; try again in a second")]
+    QueueFull,
+    /// As many requests of the model are being answered as may.
+    #[error("too many requests of this model are being answered; try again in a second")]
+    TooManyInFlight,
+    /// The header that says how long a request may take cannot be read.
+    #[error("{HEADER_TIMEOUT} must be a whole number of milliseconds, e.g. {HEADER_TIMEOUT}: 500")]
+    BadTimeout,
     /// The body is larger than it may be.
     #[error("the request body has more than {0} bytes; send fewer rows at once, or raise --max-body-bytes")]
     BodyTooLarge(usize),
@@ -42,9 +50,22 @@ pub enum Fault {
     /// The answer took too long. MLflow's own words.
     #[error("Request processing time exceeded limit")]
     Timeout,
+    /// The answer took longer than the request itself allowed.
+    #[error("the request took longer than its {HEADER_TIMEOUT} allows")]
+    DeadlinePassed,
     /// A bug: the log has more.
     #[error("the model stopped working on this request; see the log of yummyd")]
     Internal,
+}
+
+impl From<ExecuteError> for Fault {
+    fn from(error: ExecuteError) -> Self {
+        match error {
+            ExecuteError::Busy => Self::QueueFull,
+            ExecuteError::Late => Self::Timeout,
+            ExecuteError::Panicked => Self::Internal,
+        }
+    }
 }
 
 impl Fault {
@@ -54,27 +75,45 @@ impl Fault {
         match self {
             Self::Protocol(error) => StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST),
             Self::Resolve(ResolveError::NotFound(_)) => StatusCode::NOT_FOUND,
-            Self::Resolve(ResolveError::NotReady { .. }) | Self::Pool(PoolError::Busy) => {
+            // Left out by the configuration: trying again does not help.
+            Self::Resolve(ResolveError::NotReady { state: ModelState::Retired, .. }) => StatusCode::NOT_FOUND,
+            Self::Resolve(ResolveError::NotReady { .. } | ResolveError::Asleep { .. }) | Self::QueueFull => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
-            Self::Resolve(ResolveError::Ambiguous(_)) | Self::BodyBroken => StatusCode::BAD_REQUEST,
+            Self::TooManyInFlight => StatusCode::TOO_MANY_REQUESTS,
+            Self::Resolve(ResolveError::Ambiguous(_)) | Self::BodyBroken | Self::BadTimeout => StatusCode::BAD_REQUEST,
             Self::BodyTooLarge(_) | Self::TooManyRows { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
-            Self::Internal | Self::Pool(PoolError::Panicked) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Timeout | Self::DeadlinePassed => StatusCode::GATEWAY_TIMEOUT,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
     /// Whether the same request may succeed a moment later.
     fn is_passing(&self) -> bool {
-        self.status() == StatusCode::SERVICE_UNAVAILABLE
+        matches!(self.status(), StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS)
+    }
+
+    /// The bound that the request met.
+    pub(super) fn bound(&self) -> Option<Bound> {
+        match self {
+            Self::BodyTooLarge(_) => Some(Bound::BodyBytes),
+            Self::TooManyRows { .. } => Some(Bound::Rows),
+            Self::QueueFull => Some(Bound::Queue),
+            Self::TooManyInFlight => Some(Bound::InFlight),
+            Self::Timeout | Self::DeadlinePassed => Some(Bound::RequestTimeout),
+            Self::BodyTimeout => Some(Bound::BodyTimeout),
+            _ => None,
+        }
     }
 
     /// `error_code`, `sqlstate` and `error_class` as MLflow pairs them.
     fn codes(&self) -> [&'static str; 3] {
         match self.status() {
             StatusCode::NOT_FOUND => ["RESOURCE_DOES_NOT_EXIST", "KAM00", "RESOURCE_NOT_FOUND"],
+            StatusCode::TOO_MANY_REQUESTS => ["REQUEST_LIMIT_EXCEEDED", "KAMC3", "CP_REQUEST_RATE_LIMITED"],
             StatusCode::SERVICE_UNAVAILABLE => ["TEMPORARILY_UNAVAILABLE", "KAM00", "TEMPORARILY_UNAVAILABLE"],
+            StatusCode::GATEWAY_TIMEOUT => ["DEADLINE_EXCEEDED", "XXMC1", "CP_TEMPORARILY_UNAVAILABLE"],
             StatusCode::INTERNAL_SERVER_ERROR => ["INTERNAL_ERROR", "XXKAM", "INTERNAL_ERROR"],
             _ => ["BAD_REQUEST", "KAM00", "INVALID_PARAMETER_VALUE"],
         }
@@ -130,8 +169,10 @@ mod tests {
 
     #[test]
     fn what_passes_says_when_to_come_back() {
-        let response = Fault::Pool(PoolError::Busy).response();
-        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
-        assert_eq!(response.headers()[header::RETRY_AFTER], "1");
+        for (fault, status) in [(Fault::QueueFull, 503), (Fault::TooManyInFlight, 429)] {
+            let response = fault.response();
+            assert_eq!(response.status(), status);
+            assert_eq!(response.headers()[header::RETRY_AFTER], "1");
+        }
     }
 }

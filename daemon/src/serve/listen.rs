@@ -14,16 +14,10 @@ use std::{
 
 use axum::Router;
 use hyper::{server::conn::http1, service::service_fn};
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
-};
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
-    task::LocalSet,
-};
+use hyper_util::{rt::TokioTimer, server::graceful::GracefulShutdown};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
-use super::{App, handle};
+use super::{App, bounds::Bound, handle, socket::Socket};
 
 /// Connections that wait for an I/O thread to take them; past it accepting waits, and the kernel's backlog holds them.
 const HANDOVER: usize = 64;
@@ -98,7 +92,7 @@ pub async fn serve(
     let mut accepting = Vec::new();
     for listener in listeners {
         let workers = workers.clone();
-        accepting.push(tokio::spawn(accept(listener, workers, Arc::clone(&open), shutdown.clone())?));
+        accepting.push(tokio::spawn(accept(Arc::clone(&app), listener, workers, Arc::clone(&open), shutdown.clone())?));
     }
     drop(workers);
     for task in accepting {
@@ -113,6 +107,7 @@ pub async fn serve(
 
 /// The loop that accepts on one listener and deals to `workers` in turn.
 fn accept(
+    app: Arc<App>,
     listener: Listener,
     workers: Vec<mpsc::Sender<Accepted>>,
     open: Arc<Semaphore>,
@@ -123,6 +118,9 @@ fn accept(
     Ok(async move {
         let next = async {
             for worker in workers.iter().cycle() {
+                if open.available_permits() == 0 {
+                    app.met.count(Bound::Connections);
+                }
                 let Ok(permit) = Arc::clone(&open).acquire_owned().await else { return };
                 let stream = loop {
                     match socket.accept().await.and_then(|(stream, _)| stream.into_std()) {
@@ -152,9 +150,7 @@ fn start_worker(
     drain: Duration,
 ) -> io::Result<JoinHandle<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    thread::Builder::new()
-        .name(format!("yummyd-io-{number}"))
-        .spawn(move || LocalSet::new().block_on(&runtime, work(app, dealt, drain)))
+    thread::Builder::new().name(format!("yummyd-io-{number}")).spawn(move || runtime.block_on(work(app, dealt, drain)))
 }
 
 /// Serves the connections that are dealt to this thread, then drains.
@@ -174,22 +170,24 @@ fn start_connection(app: &Arc<App>, accepted: Accepted, graceful: &GracefulShutd
     let Accepted { stream, router, permit } = accepted;
     // An answer is one small write: waiting for more to send would only delay it.
     stream.set_nodelay(true)?;
-    let stream = TokioIo::new(tokio::net::TcpStream::from_std(stream)?);
-    let service = {
-        let app = Arc::clone(app);
-        service_fn(move |request| {
-            let (app, router) = (Arc::clone(&app), router.clone());
-            async move { Ok::<_, std::convert::Infallible>(handle(&app, &router, request).await) }
-        })
-    };
+    let stream = Socket::new(tokio::net::TcpStream::from_std(stream)?);
+    // A count of its own, which no other thread touches: each request takes and drops it.
+    let shared = Arc::new((Arc::clone(app), router));
+    let service = service_fn(move |request| {
+        let shared = Arc::clone(&shared);
+        async move { Ok::<_, std::convert::Infallible>(handle(&shared.0, &shared.1, request).await) }
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(app.limits.header_timeout)
         .serve_connection(stream, service);
     let watched = graceful.watch(connection);
-    tokio::task::spawn_local(async move {
+    let app = Arc::clone(app);
+    tokio::spawn(async move {
         // A client that goes away in the middle is its own affair.
-        let _ = watched.await;
+        if watched.await.is_err_and(|error| error.is_timeout()) {
+            app.met.count(Bound::HeaderTimeout);
+        }
         drop(permit);
     });
     Ok(())

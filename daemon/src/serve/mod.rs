@@ -1,36 +1,50 @@
 //! HTTP: the scoring routes on the I/O threads, everything else through axum's router.
 //!
 //! * `route`: which route a path is; scoring routes are found without a router.
-//! * `score`: one scoring request from body to answer.
+//! * `score`: one scoring request; `asked` reads its headers, `body` its body within its bounds, `work` makes the answer.
+//! * [`bounds`]: what every bound is set to and how often it was met.
 //! * `mlflow`: the answers of MLflow's scoring server that are no scores (ping, version, 404, 405, 307).
+//! * `exchange`: the request's id, and its line in the log.
 //! * [`fault`]: why a request is not scored.
 //! * [`catalog`]: `GET /models…`.
 //! * [`admin`]: what observers and operators call.
-//! * [`listen`]: sockets, connections and threads.
+//! * [`listen`]: listening, connections and threads; [`socket`]: how one is read and written.
 
 pub mod admin;
+mod asked;
+mod body;
+pub mod bounds;
 pub mod catalog;
+mod exchange;
 pub mod fault;
 pub mod listen;
 mod mlflow;
 mod route;
 mod score;
+pub mod socket;
+mod work;
 
-use std::sync::Arc;
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use axum::Router;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
-use http_body_util::{BodyExt as _, Full, combinators::UnsyncBoxBody};
-use hyper::body::Incoming;
+use http_body_util::Full;
+use hyper::body::{Frame, Incoming, SizeHint};
 use tower::ServiceExt as _;
 
 use crate::{
     config::Limits,
-    execute::Pool,
+    execute::Executor,
     registry::{Registry, Served},
     telemetry::{ModelRow, ModelSource, Telemetry},
 };
+use bounds::Met;
+use exchange::Exchange;
 use route::Route;
 
 /// What every request may need.
@@ -39,17 +53,23 @@ pub struct App {
     pub registry: Arc<Registry>,
     /// Where requests are counted.
     pub telemetry: Arc<Telemetry>,
-    /// Where long predictions run.
-    pub pool: Pool,
+    /// Where predictions run.
+    pub executor: Executor,
     /// Bounds.
     pub limits: Limits,
+    /// How often they were met.
+    pub met: Met,
 }
-
-/// A body that is whole, or a stream (of events, of a profile).
-pub type Body = UnsyncBoxBody<Bytes, axum::Error>;
 
 /// Answers one request that came in through a listener whose other routes are `router`.
 pub async fn handle(app: &Arc<App>, router: &Router, request: Request<Incoming>) -> Response<Body> {
+    let exchange = Exchange::begin(&request);
+    let mut response = answer(app, router, request).await;
+    exchange.end(&mut response);
+    response
+}
+
+async fn answer(app: &Arc<App>, router: &Router, request: Request<Incoming>) -> Response<Body> {
     let (head, body) = request.into_parts();
     match route::of(&head.method, head.uri.path()) {
         Route::Score(target) => return whole(score::score(app, &target, &head.headers, body).await),
@@ -58,13 +78,13 @@ pub async fn handle(app: &Arc<App>, router: &Router, request: Request<Incoming>)
         Route::Other => {}
     }
     match router.clone().oneshot(Request::from_parts(head, axum::body::Body::new(body))).await {
-        Ok(response) => response.map(http_body_util::BodyExt::boxed_unsync),
+        Ok(response) => response.map(Body::Stream),
         Err(never) => match never {},
     }
 }
 
 fn whole(response: Response<Full<Bytes>>) -> Response<Body> {
-    response.map(|body| body.map_err(|never| match never {}).boxed_unsync())
+    response.map(Body::Whole)
 }
 
 /// A JSON answer.
@@ -97,6 +117,47 @@ impl ModelSource for CatalogView {
     }
 
     fn queue_depth(&self) -> u64 {
-        self.0.pool.waiting() as u64
+        self.0.executor.waiting() as u64
+    }
+
+    fn bounds(&self) -> Vec<yummy_api::stats::Bound> {
+        self.0.met.list(&self.0.limits)
+    }
+}
+
+/// The body of an answer. Scores, which are most of them, are whole and need no box.
+pub enum Body {
+    /// All of it.
+    Whole(Full<Bytes>),
+    /// Of events, of a profile.
+    Stream(axum::body::Body),
+}
+
+impl hyper::body::Body for Body {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        match self.get_mut() {
+            Self::Whole(body) => Pin::new(body).poll_frame(context).map_err(|never| match never {}),
+            Self::Stream(body) => Pin::new(body).poll_frame(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(body) => body.is_end_stream(),
+            Self::Stream(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(body) => body.size_hint(),
+            Self::Stream(body) => body.size_hint(),
+        }
     }
 }

@@ -22,6 +22,8 @@ pub(super) enum Target<'a> {
     Version(Cow<'a, str>, u64),
     /// `/models/{name}/aliases/{alias}/invocations`.
     Alias(Cow<'a, str>, Cow<'a, str>),
+    /// `/models/{name}/stages/{stage}/invocations`.
+    Stage(Cow<'a, str>, Cow<'a, str>),
 }
 
 impl Target<'_> {
@@ -32,6 +34,7 @@ impl Target<'_> {
             Self::Newest(name) => Some(Reference::Newest(name)),
             Self::Version(name, version) => Some(Reference::Version(name, *version)),
             Self::Alias(name, alias) => Some(Reference::Alias(name, alias)),
+            Self::Stage(name, stage) => Some(Reference::Stage(name, stage)),
         }
     }
 }
@@ -86,6 +89,7 @@ fn target(rest: &str) -> Option<Target<'_>> {
         (None, None) => Target::Newest(name),
         (Some("versions"), Some(digits)) => Target::Version(name, digits.parse().ok()?),
         (Some("aliases"), Some(alias)) => Target::Alias(name, decode(alias)?),
+        (Some("stages"), Some(stage)) => Target::Stage(name, decode(stage)?),
         _ => return None,
     };
     parts.next().is_none().then_some(target)
@@ -107,6 +111,8 @@ mod tests {
         assert_eq!(target("/models/a%20b%2Fc"), newest("a b/c"));
         assert_eq!(target("/models/wine/versions/12"), Some(Target::Version("wine".into(), 12)));
         assert_eq!(target("/models/wine/aliases/best"), Some(Target::Alias("wine".into(), "best".into())));
+        let stage = |stage: &'static str| Some(Target::Stage("wine".into(), stage.into()));
+        assert_eq!(target("/models/wine/stages/Production"), stage("Production"));
         assert_eq!(target("/endpoints/wine"), newest("wine"));
         assert_eq!(target("/runs/0af3/deep/model"), newest("runs:/0af3/deep/model"));
         for other in [

@@ -3,10 +3,9 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use yummy_api::stats::{ModelStats, Windows};
+use yummy_api::stats::Windows;
 
 use super::{
-    ModelRow,
     recorder::Recorder,
     series::{Series, Totals},
 };
@@ -78,23 +77,9 @@ impl Aggregator {
         &self.total.totals
     }
 
-    /// One model's line: what the catalog says of it, with its numbers.
-    pub(crate) fn model_stats(&self, row: ModelRow, pending_seconds: f64) -> ModelStats {
-        let key = (row.name, row.version);
-        let tracked = self.models.get(&key);
-        let (name, version) = key;
-        ModelStats {
-            name,
-            version,
-            flavor: row.flavor,
-            state: row.state,
-            reason: row.reason,
-            newest: row.newest,
-            in_flight: tracked.map_or(0, |tracked| tracked.recorder.in_flight()),
-            cpu_cores: tracked.and_then(|tracked| tracked.series.last()?.cpu_cores()),
-            memory_bytes: row.memory_bytes,
-            windows: tracked.map_or_else(Windows::default, |tracked| tracked.series.windows(pending_seconds)),
-        }
+    /// The history of a version that has a recorder.
+    pub(crate) fn tracked(&self, key: &Key) -> Option<&Tracked> {
+        self.models.get(key)
     }
 }
 

@@ -16,6 +16,7 @@ mod process;
 mod prometheus;
 mod recorder;
 mod routes;
+mod rows;
 mod series;
 mod shard;
 mod stream;
@@ -33,7 +34,7 @@ use yummy_api::{
     API_VERSION,
     catalog::ModelState,
     event::{EventKind, Level},
-    stats::{DaemonInfo, MachineStats, ProcessStats, StatsFrame},
+    stats::{Bound, DaemonInfo, MachineStats, ProcessStats, StatsFrame},
 };
 
 pub use self::{
@@ -47,6 +48,7 @@ use self::{
     events::{EventLog, Happening},
     machine::MachineSampler,
     process::ProcessSampler,
+    rows::Rows,
     stream::{Published, Seats},
 };
 
@@ -80,6 +82,11 @@ pub trait ModelSource: Send + Sync + 'static {
     /// Scoring requests that wait for a compute thread now.
     fn queue_depth(&self) -> u64 {
         0
+    }
+
+    /// Bounds, and how often each was met.
+    fn bounds(&self) -> Vec<Bound> {
+        Vec::new()
     }
 }
 
@@ -124,7 +131,7 @@ impl Telemetry {
         let started = Instant::now();
         let stock = Stock { aggregator, process_sampler, machine_sampler, process, machine, ticked: started, seq: 0 };
         let about = About { daemon, started, source: OnceLock::new(), events: EventLog::new() };
-        let frames = watch::Sender::new(Published::new(about.frame(&stock, 0.0)));
+        let frames = watch::Sender::new(Published::new(about.frame(&stock, 0.0, None)));
         Arc::new(Self {
             about,
             unrouted,
@@ -182,9 +189,14 @@ impl Telemetry {
     /// so not for threads that answer requests.
     #[must_use]
     pub fn frame_now(&self) -> StatsFrame {
+        self.frame_of(None)
+    }
+
+    /// The same with the versions of one model only, all with their windows.
+    pub(crate) fn frame_of(&self, model: Option<&str>) -> StatsFrame {
         let mut stock = self.stock();
         stock.aggregator.collect();
-        self.about.frame(&stock, stock.ticked.elapsed().as_secs_f64())
+        self.about.frame(&stock, stock.ticked.elapsed().as_secs_f64(), model)
     }
 
     /// Numbers of all requests by model version since the start: what a profile keeps of what was going on.
@@ -210,9 +222,13 @@ impl Telemetry {
         stock.aggregator.tick(seconds);
         stock.process = stock.process_sampler.sample(seconds);
         stock.machine = stock.machine_sampler.sample();
-        let frame = self.about.frame(&stock, 0.0);
+        let frame = self.about.frame(&stock, 0.0, None);
         drop(stock);
         let mut published = Published::new(frame);
+        if self.frames.receiver_count() > 0 {
+            // Here and not on the threads of subscribers, which may be those that score.
+            published.message();
+        }
         published.closed = self.frames.borrow().closed;
         self.frames.send_replace(published);
     }
@@ -224,11 +240,14 @@ impl Telemetry {
 }
 
 impl About {
-    /// The frame that ends `pending` seconds after the last tick.
-    fn frame(&self, stock: &Stock, pending: f64) -> StatsFrame {
-        let mut rows = self.source.get().map_or_else(Vec::new, |source| source.models());
-        rows.sort_by(|a, b| a.name.cmp(&b.name).then(b.version.cmp(&a.version)));
+    /// The frame that ends `pending` seconds after the last tick; of one model only, if it is named.
+    fn frame(&self, stock: &Stock, pending: f64, only: Option<&str>) -> StatsFrame {
+        let rows = self.source.get().map_or_else(Vec::new, |source| source.models());
         let aggregator = &stock.aggregator;
+        let Rows { models, left_out } = match only {
+            None => rows::of_all(rows, aggregator, pending),
+            Some(name) => rows::of_model(name, rows, aggregator, pending),
+        };
         StatsFrame {
             api: API_VERSION,
             seq: stock.seq,
@@ -239,8 +258,10 @@ impl About {
             machine: stock.machine.clone(),
             in_flight: aggregator.in_flight(),
             queue_depth: self.source.get().map_or(0, |source| source.queue_depth()),
+            bounds: self.source.get().map_or_else(Vec::new, |source| source.bounds()),
             total: aggregator.total_windows(pending),
-            models: rows.into_iter().map(|row| aggregator.model_stats(row, pending)).collect(),
+            models,
+            models_left_out: left_out,
             events: self.events.newest(),
         }
     }

@@ -4,7 +4,7 @@
 
 use std::{borrow::Cow, fmt::Write, sync::atomic::Ordering};
 
-use yummy_api::metrics;
+use yummy_api::{metrics, stats::Bound};
 
 use super::{
     Stock, Telemetry,
@@ -122,9 +122,24 @@ fn models(text: &mut Text, telemetry: &Telemetry) {
     }
     text.family(metrics::QUEUE_DEPTH, "gauge", "Scoring requests that wait for a compute thread.");
     text.sample(metrics::QUEUE_DEPTH, &[], source.map_or(0, |source| source.queue_depth()) as f64);
+    bounds(text, &source.map_or_else(Vec::new, |source| source.bounds()));
     text.family(metrics::RELOADS, "counter", "Model versions loaded, by result.");
     for (result, count) in [("ok", &telemetry.loads_ok), ("failed", &telemetry.loads_failed)] {
         text.sample(metrics::RELOADS, &[("result", result)], count.load(Ordering::Relaxed) as f64);
+    }
+}
+
+fn bounds(text: &mut Text, bounds: &[Bound]) {
+    if bounds.is_empty() {
+        return;
+    }
+    text.family(metrics::LIMIT, "gauge", "What a bound of requests or connections is set to.");
+    for bound in bounds {
+        text.sample(metrics::LIMIT, &[("key", &bound.key)], bound.limit);
+    }
+    text.family(metrics::LIMIT_MET, "counter", "How often a bound was met.");
+    for bound in bounds {
+        text.sample(metrics::LIMIT_MET, &[("key", &bound.key)], bound.met as f64);
     }
 }
 

@@ -105,6 +105,9 @@ impl Recorder {
 
     #[inline]
     fn record(&self, seen: &Observation) {
+        if is_off() {
+            return;
+        }
         let class = match seen.status {
             0..400 => Class::Ok,
             400..500 => Class::ClientError,
@@ -126,6 +129,9 @@ impl Recorder {
     }
 
     fn record_gone(&self) {
+        if is_off() {
+            return;
+        }
         let shard = self.shard();
         // A dropped request has not said whether it is load; clients that leave are counted as traffic.
         shard.add(counter::class(Class::Gone, false), 1);
@@ -143,7 +149,9 @@ pub struct InFlight<R: Deref<Target = Recorder>> {
 impl<R: Deref<Target = Recorder>> InFlight<R> {
     /// A request begins.
     pub fn new(recorder: R) -> Self {
-        recorder.shard().add(counter::STARTED, 1);
+        if !is_off() {
+            recorder.shard().add(counter::STARTED, 1);
+        }
         Self { recorder, done: false }
     }
 
@@ -161,6 +169,19 @@ impl<R: Deref<Target = Recorder>> Drop for InFlight<R> {
             self.recorder.record_gone();
         }
     }
+}
+
+/// Whether nothing is recorded: never, but in the comparison of docs/benchmarks/telemetry.md.
+#[cfg(not(feature = "measure"))]
+const fn is_off() -> bool {
+    false
+}
+
+#[cfg(feature = "measure")]
+fn is_off() -> bool {
+    static OFF: std::sync::LazyLock<bool> =
+        std::sync::LazyLock::new(|| std::env::var_os("YUMMY_RECORD").is_some_and(|value| value == "off"));
+    *OFF
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{
     Json, Router,
     body::Body,
-    extract::State,
+    extract::{Query, State},
     http::{StatusCode, header},
     response::{IntoResponse, Response},
     routing::get,
@@ -26,8 +26,14 @@ pub fn routes(telemetry: Arc<Telemetry>) -> Router {
         .with_state(telemetry)
 }
 
-async fn stats(State(telemetry): State<Arc<Telemetry>>) -> Response {
-    aside(move || Json(telemetry.frame_now()).into_response()).await
+#[derive(serde::Deserialize)]
+struct Filter {
+    /// Only this model's versions, all with their windows.
+    model: Option<String>,
+}
+
+async fn stats(State(telemetry): State<Arc<Telemetry>>, Query(filter): Query<Filter>) -> Response {
+    aside(move || Json(telemetry.frame_of(filter.model.as_deref())).into_response()).await
 }
 
 async fn metrics(State(telemetry): State<Arc<Telemetry>>) -> Response {

@@ -158,10 +158,15 @@ impl Series {
         self.ticks.front()
     }
 
+    /// Requests that ended within the longest window.
+    pub(crate) fn recent(&self) -> u64 {
+        let ended = |counters: &[u64; counter::COUNTERS]| counters[counter::FINISHED];
+        ended(&self.pending.counters) + self.ticks.iter().map(|tick| ended(&tick.counters)).sum::<u64>()
+    }
+
     /// Whether nothing happened within the longest window.
     pub(crate) fn is_quiet(&self) -> bool {
-        let none = |counters: &[u64; counter::COUNTERS]| counters[counter::FINISHED] == 0;
-        none(&self.pending.counters) && self.ticks.iter().all(|tick| none(&tick.counters))
+        self.recent() == 0
     }
 
     /// The windows that end `pending_seconds` after the last tick.

@@ -6,7 +6,7 @@
 use std::{
     convert::Infallible,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -31,15 +31,19 @@ const MAX_SUBSCRIBERS: usize = 64;
 #[derive(Clone)]
 pub(super) struct Published {
     pub(super) frame: Arc<StatsFrame>,
-    message: Bytes,
+    /// Made when the first subscriber needs it: without any, a frame costs no text.
+    message: Arc<OnceLock<Bytes>>,
     /// The daemon is going: streams end.
     pub(super) closed: bool,
 }
 
 impl Published {
     pub(super) fn new(frame: StatsFrame) -> Self {
-        let message = message("stats", frame.seq, &frame);
-        Self { frame: Arc::new(frame), message, closed: false }
+        Self { frame: Arc::new(frame), message: Arc::default(), closed: false }
+    }
+
+    pub(super) fn message(&self) -> Bytes {
+        self.message.get_or_init(|| message("stats", self.frame.seq, &*self.frame)).clone()
     }
 }
 
@@ -116,7 +120,7 @@ impl Subscriber {
             return Some(self.drop_slow(missed, "frames"));
         }
         self.sent = Some(seq);
-        Some(newest.message)
+        Some(newest.message())
     }
 
     /// The last message of one who reads too slowly.
@@ -154,7 +158,7 @@ mod tests {
         let telemetry = telemetry();
         telemetry.tick();
         let mut stream = pin!(subscribe(&telemetry).expect("a seat"));
-        assert!(text(stream.next().await).starts_with("event: stats\nid: 1\ndata: {\"api\":1,"));
+        assert!(text(stream.next().await).starts_with("event: stats\nid: 1\ndata: {\"api\":2,"));
         telemetry.event(Level::Info, EventKind::Reload, Some("wine"), Some(2), "swapped in");
         telemetry.tick();
         assert!(text(stream.next().await).starts_with("event: event\nid: 0\n"), "events do not wait for frames");

@@ -23,6 +23,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Fixture {
     pub(crate) daemon: Option<Daemon>,
     pub(crate) folder: tempfile::TempDir,
+    root: PathBuf,
 }
 
 /// The folder `assets` of the checkout.
@@ -50,21 +51,29 @@ impl Fixture {
     /// Over a copy of the demo models, with other settings.
     pub(crate) fn demo_with(change: impl FnOnce(&mut Settings)) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        copy(&assets().join("mlruns"), folder.path());
+        copy(&assets().join("mlruns"), &folder.path().join("mlruns"));
         Self::start(folder, change)
     }
 
+    /// Over an empty directory, with other settings.
+    pub(crate) fn empty_with(change: impl FnOnce(&mut Settings)) -> Self {
+        Self::start(tempfile::tempdir().unwrap(), change)
+    }
+
     fn start(folder: tempfile::TempDir, change: impl FnOnce(&mut Settings)) -> Self {
+        // A folder of its own, so that nothing that lies in the machine's temporary folder is beside it.
+        let root = folder.path().join("mlruns");
+        fs::create_dir_all(&root).unwrap();
         let any_port: SocketAddr = "127.0.0.1:0".parse().unwrap();
         let mut settings = Settings {
-            mlruns: Some(folder.path().to_owned()),
+            mlruns: Some(root.clone()),
             listen: Some(vec![any_port]),
             admin_listen: Some(any_port.to_string()),
             ..Settings::default()
         };
         change(&mut settings);
         let config = Config::from_settings(settings, 2).unwrap();
-        let fixture = Self { daemon: Some(Daemon::start(&config).unwrap()), folder };
+        let fixture = Self { daemon: Some(Daemon::start(&config).unwrap()), folder, root };
         fixture.admin_call("POST", "/rescan", &[], b"");
         fixture
     }
@@ -75,7 +84,7 @@ impl Fixture {
 
     /// The directory that it watches.
     pub(crate) fn root(&self) -> &Path {
-        self.folder.path()
+        &self.root
     }
 
     pub(crate) fn client(&self) -> Client {
@@ -176,6 +185,11 @@ impl Client {
 
     pub(crate) fn send(&mut self, bytes: &[u8]) {
         self.stream.get_mut().write_all(bytes).unwrap();
+    }
+
+    /// Waits until the server has closed the connection.
+    pub(crate) fn closed(&mut self) {
+        self.stream.read_to_end(&mut Vec::new()).unwrap();
     }
 
     pub(crate) fn receive(&mut self, head_only: bool) -> Answer {

@@ -2,9 +2,11 @@
 //! one timer.
 
 mod burn;
+mod heap;
 mod parse;
 
 use std::{
+    alloc::System,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -17,7 +19,11 @@ use axum::{
 use burn::Burner;
 use serde_json::Value;
 use tower::ServiceExt;
-use yummyd::profile::{self, Profiler};
+use yummyd::profile::{self, Profiler, heap::Sampling};
+
+/// What the daemon's binary has, so that heap profiles can be looked at.
+#[global_allocator]
+static ALLOCATOR: Sampling<System> = Sampling(System);
 
 /// More than any answer here.
 const MAX_BODY: usize = 64 << 20;
@@ -107,6 +113,9 @@ async fn the_pprof_times_are_the_measured_on_cpu_time() {
     assert_eq!(profile.total(0), info["samples"].as_i64().expect("a number"));
     assert_eq!((profile.period, profile.string_table[0].as_str()), (20_000_000, ""));
     assert!((profile.duration_nanos as f64 / 1e9 - 1.0).abs() < 0.2);
+    assert_eq!((profile.period_type(), profile.default_type()), ("cpu/nanoseconds".to_owned(), "cpu"));
+    assert_eq!(profile.time_nanos as u64 / 1_000_000, info["at_unix_ms"].as_u64().expect("a time"));
+    assert_eq!(profile.mapping.iter().map(|mapping| mapping.id).collect::<Vec<_>>(), [1]);
 }
 
 #[tokio::test]
@@ -155,7 +164,7 @@ async fn what_cannot_be_is_refused_with_the_reason() {
         ("/debug/flamegraph.svg?id=77", StatusCode::NOT_FOUND, "no capture 77 is kept"),
         ("/debug/flamegraph.svg?last=60s", StatusCode::NOT_FOUND, "the rolling capture is off"),
         ("/debug/flamegraph/diff.svg?a=1", StatusCode::BAD_REQUEST, "b must be a number"),
-        ("/debug/pprof/heap", StatusCode::NOT_IMPLEMENTED, "heap profiles"),
+        ("/debug/flamegraph/heap.svg?raw=2", StatusCode::BAD_REQUEST, "raw must be 0 or 1"),
     ] {
         let answer = debug.get(path).await;
         assert_eq!(answer.status, status, "{path}");

@@ -59,6 +59,22 @@ impl Profile {
         self.sample_type.iter().map(|t| format!("{}/{}", self.text(t.kind), self.text(t.unit))).collect()
     }
 
+    pub(crate) fn period_type(&self) -> String {
+        let of = self.period_type.as_ref().expect("a period type");
+        format!("{}/{}", self.text(of.kind), self.text(of.unit))
+    }
+
+    pub(crate) fn default_type(&self) -> &str {
+        self.text(self.default_sample_type)
+    }
+
+    /// Sum over the samples with a function of this name, whatever its path: builds with little debug information know
+    /// the path of some functions only.
+    pub(crate) fn total_with(&self, function: &str, value: usize) -> i64 {
+        let with = |sample: &&Sample| self.any(sample, |name| name.rsplit("::").next() == Some(function));
+        self.sample.iter().filter(with).map(|sample| sample.value[value]).sum()
+    }
+
     pub(crate) fn total(&self, value: usize) -> i64 {
         self.sample.iter().map(|sample| sample.value[value]).sum()
     }
@@ -68,12 +84,16 @@ impl Profile {
     }
 
     fn has(&self, sample: &Sample, function: &str) -> bool {
+        self.any(sample, |name| name == function)
+    }
+
+    fn any(&self, sample: &Sample, is: impl Fn(&str) -> bool) -> bool {
         sample.location_id.iter().any(|id| {
             let location = self.location.iter().find(|location| location.id == *id).expect("a location");
             assert!(self.mapping.iter().any(|mapping| mapping.id == location.mapping_id), "its mapping exists");
             location.line.iter().any(|line| {
                 let found = self.function.iter().find(|function| function.id == line.function_id);
-                self.text(found.expect("a function").name) == function
+                is(self.text(found.expect("a function").name))
             })
         })
     }
@@ -102,6 +122,8 @@ pub(crate) struct Profile {
     pub(crate) period_type: Option<ValueType>,
     #[prost(int64, tag = "12")]
     pub(crate) period: i64,
+    #[prost(int64, tag = "14")]
+    pub(crate) default_sample_type: i64,
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -87,6 +87,26 @@ async fn stats_are_of_this_moment() {
 }
 
 #[tokio::test]
+async fn a_frame_of_a_thousand_models_has_a_bound_and_one_model_can_be_asked_for() {
+    let telemetry = with_versions(1500);
+    for version in 1..=150 {
+        answer(&telemetry, version, 200, Duration::from_millis(1));
+    }
+    let routes = telemetry::routes(Arc::clone(&telemetry));
+    let (_, _, body) = get(&routes, "/stats").await;
+    let frame: StatsFrame = serde_json::from_str(&body).expect("a frame");
+    assert_eq!((frame.models.len(), frame.models_left_out), (1000, 500));
+    assert_eq!(frame.models.iter().filter(|model| !model.windows.is_empty()).count(), 100);
+    assert!(body.len() < 700_000, "{} bytes", body.len());
+    let (_, _, body) = get(&routes, "/stats?model=wi%22ne%5C%0A").await;
+    let frame: StatsFrame = serde_json::from_str(&body).expect("a frame");
+    assert_eq!(frame.models.iter().filter(|model| model.windows.s60.requests == 1).count(), 150);
+    let (_, _, body) = get(&routes, "/stats?model=none").await;
+    let frame: StatsFrame = serde_json::from_str(&body).expect("a frame");
+    assert_eq!((frame.models.len(), frame.models_left_out, frame.total.start.requests), (0, 1500, 150));
+}
+
+#[tokio::test]
 async fn the_stream_begins_with_a_frame_and_brings_events() {
     let telemetry = with_versions(1);
     let routes = telemetry::routes(Arc::clone(&telemetry));

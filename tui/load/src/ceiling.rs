@@ -58,6 +58,7 @@ async fn hold(session: &mut Session, rate: f64) -> Result<bool, LoadError> {
         rows: session.plan.bodies.rows(),
         judge: None,
         stop_when_failing: true,
+        objectives_only: true,
     };
     let trial = trial::run(session, spec).await?.trial;
     let answered = trial.response_ms.is_some() && trial.errors.is_empty();

@@ -99,33 +99,27 @@ impl Session {
         reporter.update(|now| now.phase = Phase::Opening);
         let mut prober = Prober::new(&plan, &run_id);
         prober.first().await?;
-        let observer = Observer::start(&plan.target, plan.reach.clone()).await;
-        let generator = Generator::open(&plan.target, &plan.transport, plan.bodies.content_type(), &run_id).await?;
-        let idle = prober.baseline().await;
-        Ok(Self {
-            plan,
-            run_id,
-            generator,
-            abort,
-            reporter,
-            started: Instant::now(),
-            trials: Arc::default(),
-            notes: Vec::new(),
-            findings: Vec::new(),
-            limit: None,
-            ceiling: None,
-            response: Latency::default(),
-            idle,
-            warm: false,
-            observer: Some(observer),
-            prober,
-        })
+        let mut session = Self::connected(plan, run_id, abort, reporter, prober).await?;
+        session.observer = Some(Observer::start(&session.plan.target, session.plan.reach.clone()).await);
+        session.idle = session.prober.baseline().await;
+        Ok(session)
     }
 
     /// A run against a server inside this process, which is neither watched nor probed.
     pub(crate) async fn open_unwatched(plan: Plan, abort: Abort, reporter: Arc<Reporter>) -> Result<Self, LoadError> {
         let run_id = "ceiling".to_owned();
         let prober = Prober::new(&plan, &run_id);
+        Ok(Self { warm: true, ..Self::connected(plan, run_id, abort, reporter, prober).await? })
+    }
+
+    /// All connections open, nothing known of the server yet.
+    async fn connected(
+        plan: Plan,
+        run_id: String,
+        abort: Abort,
+        reporter: Arc<Reporter>,
+        prober: Prober,
+    ) -> Result<Self, LoadError> {
         let generator = Generator::open(&plan.target, &plan.transport, plan.bodies.content_type(), &run_id).await?;
         Ok(Self {
             plan,
@@ -141,7 +135,7 @@ impl Session {
             ceiling: None,
             response: Latency::default(),
             idle: Duration::ZERO,
-            warm: true,
+            warm: false,
             observer: None,
             prober,
         })

@@ -18,6 +18,7 @@ use crate::{
     progress::Phase,
     schedule::Schedule,
     session::{Session, pause},
+    slo::SLOW_BUDGET,
     verdict::{Decision, Judge},
 };
 
@@ -68,6 +69,9 @@ pub(crate) struct TrialSpec {
     pub(crate) judge: Option<Judge>,
     /// Whether a run of failures stops the trial (load-test and stress go on past the limit on purpose).
     pub(crate) stop_when_failing: bool,
+    /// Whether only the objectives are asked about, not how long answers take: then a small lag spoils nothing as long
+    /// as they are met.
+    pub(crate) objectives_only: bool,
 }
 
 /// What came of it.
@@ -302,7 +306,7 @@ impl Running {
             service_mean: Duration::from_secs_f64(totals.service.mean_ms() / 1e3),
             idle_service: (session.idle > Duration::ZERO).then_some(session.idle),
         };
-        let verdict = verdict(&ending, &health, session, &self.spec);
+        let verdict = verdict(&ending, &health, slow_share(&counts), session, &self.spec);
         let offered = if seconds > 0.0 { health.scheduled as f64 / seconds } else { 0.0 };
         let trial = Trial {
             purpose: self.spec.purpose.clone(),
@@ -364,11 +368,15 @@ impl Running {
 }
 
 /// What the trial says, the generator's share in it included.
-fn verdict(ending: &Ending, health: &Health, session: &Session, spec: &TrialSpec) -> Verdict {
+fn verdict(ending: &Ending, health: &Health, slow: f64, session: &Session, spec: &TrialSpec) -> Verdict {
     if let Ending::Aborted(reason) = ending {
         return Verdict::Aborted(reason.clone());
     }
-    if let Some(reason) = guard::void_reason(health, session.plan.slo.p99) {
+    let met = match ending {
+        Ending::Decided(decision) => *decision == Decision::Pass,
+        _ => slow <= SLOW_BUDGET,
+    };
+    if let Some(reason) = guard::void_reason(health, session.plan.slo.p99, spec.objectives_only && met) {
         return Verdict::Void(reason);
     }
     match ending {

@@ -287,12 +287,8 @@ impl App {
         self.selected = Some(key.clone());
         self.load.scenario = SCENARIOS.iter().position(|s| s.name == scenario.name).unwrap_or(0);
         self.load.last = None;
-        let progress = Progress {
-            phase: "starting".into(),
-            offered: plan.rate,
-            total_s: scenario.takes_rate.then_some(plan.duration_s),
-            ..Progress::default()
-        };
+        let progress =
+            Progress { phase: "starting".into(), offered: plan.rate, total_s: plan.total_s(), ..Progress::default() };
         self.load.run = Some(Run { plan: plan.clone(), progress, stopping: false });
         let text = format!("{} at {} started", scenario.name, key.label());
         self.log(Level::Info, "load", &text);

@@ -78,7 +78,8 @@ impl Data {
             in_flight: frame.in_flight as f64,
             ..Point::of(at_s, &frame.total.s1)
         });
-        for model in &frame.models {
+        // A version that a frame has no windows of is not idle: there is nothing to draw.
+        for model in frame.models.iter().filter(|model| !model.windows_left_out) {
             let key = ModelKey::new(&model.name, model.version);
             let room = self.models.len() < MODEL_SERIES;
             let point = Point {

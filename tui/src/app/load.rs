@@ -9,22 +9,53 @@ use super::rows::ModelKey;
 pub(crate) struct Scenario {
     /// Name, as on the command line.
     pub(crate) name: &'static str,
+    /// What it does, in at most 14 columns.
+    pub(crate) short: &'static str,
     /// What it does, in a line.
     pub(crate) about: &'static str,
-    /// Whether rate and duration of the settings hold for it.
+    /// Whether the rate of the settings holds for it, and their duration.
     pub(crate) takes_rate: bool,
 }
 
-/// The scenarios of the dashboard; `yummy-tui load` has more.
+/// The scenarios of the dashboard. `yummy-tui load` has two more, which need a file or a second target.
 pub(crate) static SCENARIOS: &[Scenario] = &[
-    Scenario { name: "burst", about: "one rate for a while", takes_rate: true },
-    Scenario { name: "find", about: "search the breaking point", takes_rate: false },
-    Scenario { name: "load-test", about: "1 to 300/s in 5 min", takes_rate: false },
-    Scenario { name: "stress", about: "0 to 500/s in 100 s, recovery", takes_rate: false },
-    Scenario { name: "max-performance", about: "90 % of the limit, 5 min", takes_rate: false },
-    Scenario { name: "response-time", about: "1/s for 100 s", takes_rate: false },
-    Scenario { name: "soak", about: "70 % of the limit, an hour", takes_rate: false },
+    steady("burst", "one rate", "one rate for a while"),
+    searching("find", "breaking point", "the highest rate that meets all objectives; two to five minutes"),
+    steady("spikes", "rate x5, 3x", "the rate, then five times it, three times over; each as long as the duration"),
+    steady("reload", "while swapping", "a steady rate while you write a new version into mlruns"),
+    searching(
+        "rows",
+        "1 to 10k rows",
+        "find at 1, 10, 100, 674, 1,000 and 10,000 rows a request; predictions a second",
+    ),
+    searching(
+        "load-test",
+        "1 to 300/s",
+        "a straight ramp from 1 to 300/s in five minutes; where does each objective break?",
+    ),
+    searching("stress", "0 to 500/s", "a straight ramp to 500/s in 100 s, then how long until it answers as before"),
+    searching(
+        "max-performance",
+        "90 % of limit",
+        "find, then 90 % of the limit for five minutes: does latency or memory drift?",
+    ),
+    searching("soak", "70 % of limit", "find, then 70 % of the limit for an hour: does memory grow?"),
+    searching(
+        "grid-mlflow",
+        "10 to 1000/s",
+        "19 rates from 10 to 1,000/s, 5 s each, as yummy-mlflow's benchmark has them",
+    ),
+    searching("response-time", "1/s for 100 s", "one request a second for 100 s: what a lone user sees"),
 ];
+
+const fn steady(name: &'static str, short: &'static str, about: &'static str) -> Scenario {
+    Scenario { name, short, about, takes_rate: true }
+}
+
+/// Brings its own rates and lengths.
+const fn searching(name: &'static str, short: &'static str, about: &'static str) -> Scenario {
+    Scenario { name, short, about, takes_rate: false }
+}
 
 /// One number that can be edited.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -65,6 +96,18 @@ pub(crate) struct LoadPlan {
     /// 0 to 1.
     pub(crate) achieved_share: f64,
     pub(crate) budget_s: f64,
+}
+
+impl LoadPlan {
+    /// Seconds of load, where they are known beforehand.
+    pub(crate) fn total_s(&self) -> Option<f64> {
+        match self.scenario {
+            "burst" | "reload" => Some(self.duration_s),
+            // Three spikes, and the base rate around them.
+            "spikes" => Some(self.duration_s * 7.0),
+            _ => None,
+        }
+    }
 }
 
 /// How a run is going, a few times a second.

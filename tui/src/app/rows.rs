@@ -103,7 +103,7 @@ impl<'a> Row<'a> {
 
     /// The last ten seconds: calm enough to read, quick enough to follow.
     pub(crate) fn window(&self) -> Option<&'a Window> {
-        self.stats.map(|s| &s.windows.s10)
+        self.stats.filter(|s| !s.windows_left_out).map(|s| &s.windows.s10)
     }
 
     /// Whether an older version of the same model serves in its place.

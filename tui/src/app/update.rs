@@ -177,10 +177,7 @@ impl App {
                 let screen = crate::view::tab_at(self, mouse.column);
                 screen.map(|screen| self.act(Action::Go(screen))).unwrap_or_default()
             }
-            _ => {
-                self.dirty = false;
-                Vec::new()
-            }
+            _ => Vec::new(),
         }
     }
 }

@@ -59,6 +59,7 @@ pub(crate) fn frame(at_unix_ms: u64, load_rps: f64) -> StatsFrame {
                 } else {
                     Windows::default()
                 },
+                windows_left_out: false,
             }
         })
         .collect();
@@ -84,8 +85,10 @@ pub(crate) fn frame(at_unix_ms: u64, load_rps: f64) -> StatsFrame {
         },
         in_flight: 1 + (rps / 300.0) as u64,
         queue_depth: 0,
+        bounds: Vec::new(),
         total,
         models,
+        models_left_out: 0,
         events: events(at_unix_ms),
     }
 }

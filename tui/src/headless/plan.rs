@@ -61,8 +61,15 @@ fn model_and_bodies(args: &LoadArgs, reach: &Reach, shape: &Shape) -> Result<(St
             return Err(LoadError::Model { model: name, reason });
         }
     };
-    let version = chosen.info.version.map_or_else(String::new, |version| format!(" v{version}"));
-    Ok((chosen.path, format!("{name}{version}"), bodies))
+    Ok((chosen.path, label(&name, chosen.info.version), bodies))
+}
+
+/// What the user named, and the version that answers to it where the name does not say so itself.
+fn label(name: &str, version: Option<u64>) -> String {
+    match version {
+        Some(version) if !name.ends_with(&format!("/{version}")) => format!("{name} v{version}"),
+        _ => name.to_owned(),
+    }
 }
 
 fn check_rows(rows: u64) -> Result<(), LoadError> {
@@ -84,4 +91,17 @@ fn shape(args: &LoadArgs, rows: u64) -> Shape {
         FormName::Csv => Form::Csv,
     });
     Shape { rows, form, seed: args.seed, same_row: args.same_row }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::label;
+
+    #[test]
+    fn a_target_names_its_version_once() {
+        assert_eq!(label("wine", Some(2)), "wine v2");
+        assert_eq!(label("wine@champion", Some(1)), "wine@champion v1");
+        assert_eq!(label("wine/2", Some(2)), "wine/2");
+        assert_eq!(label("m-0f3a", None), "m-0f3a");
+    }
 }

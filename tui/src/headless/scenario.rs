@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use yummy_load::{LoadError, Plan, Scenario, scenario::FindSpec, target::Reach};
+use yummy_load::{
+    LoadError, Plan, Scenario,
+    scenario::{FindSpec, ROWS},
+    target::Reach,
+};
 
 use super::{
     args::{LoadArgs, ScenarioName},
     plan,
 };
-
-/// Rows a request of the `rows` scenario; 674 is Glance's published rate of predictions over its rate of requests.
-const ROWS: [u64; 6] = [1, 10, 100, 674, 1000, 10_000];
 
 const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)

@@ -14,7 +14,7 @@ use yummy_load::{
     catalog,
     generator::Transport,
     lock,
-    scenario::FindSpec,
+    scenario::{FindSpec, ROWS},
     slo::Slo,
     target::{Reach, Target},
 };
@@ -37,10 +37,13 @@ pub(super) async fn run(plan: LoadPlan, messages: mpsc::Sender<Msg>, stop: Arc<N
 }
 
 async fn drive(plan: LoadPlan, messages: &mpsc::Sender<Msg>, stop: &Notify) -> Result<LoadReport, LoadError> {
-    let scenario = scenario(&plan);
     let asked = plan.clone();
     // Bodies are made, and the example may be fetched: neither belongs on the thread that draws.
-    let handle = blocking(move || Run::start(engine_plan(&asked)?, scenario, Some(lock::default_path()))).await?;
+    let handle = blocking(move || {
+        let (plan, scenario) = (engine_plan(&asked)?, scenario(&asked)?);
+        Run::start(plan, scenario, Some(lock::default_path()))
+    })
+    .await?;
     let mut looks = interval(LOOK);
     looks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     while !handle.is_finished() {
@@ -63,20 +66,26 @@ async fn blocking<T: Send + 'static>(
 }
 
 /// The engine's scenario; rates and lengths that the plan does not set are those of the command line.
-fn scenario(plan: &LoadPlan) -> Scenario {
+fn scenario(plan: &LoadPlan) -> Result<Scenario, LoadError> {
     let seconds = Duration::from_secs;
-    match plan.scenario {
-        "find" => {
-            let budget = Duration::from_secs_f64(plan.budget_s);
-            Scenario::Find(FindSpec { budget, ..FindSpec::default() })
+    let (rate, duration) = (plan.rate, Duration::from_secs_f64(plan.duration_s));
+    let find = FindSpec { budget: Duration::from_secs_f64(plan.budget_s), ..FindSpec::default() };
+    Ok(match plan.scenario {
+        "find" => Scenario::Find(find),
+        "spikes" => Scenario::Spikes { base: rate, factor: 5.0, length: duration, times: 3 },
+        "reload" => Scenario::Reload { rate, duration },
+        "rows" => {
+            let bodies = ROWS.iter().map(|&rows| bodies(plan, &Reach::Loopback, rows));
+            Scenario::Rows { bodies: bodies.collect::<Result<_, LoadError>>()?, find }
         }
         "load-test" => Scenario::LoadTest { to: 300.0, duration: seconds(300) },
         "stress" => Scenario::Stress { to: 500.0, duration: seconds(100) },
         "max-performance" => Scenario::MaxPerformance { limit: None, at: 0.9, duration: seconds(300) },
+        "grid-mlflow" => Scenario::GridMlflow { duration: seconds(5) },
         "response-time" => Scenario::ResponseTime { duration: seconds(100) },
         "soak" => Scenario::Soak { rate: None, duration: seconds(3600) },
-        _ => Scenario::Burst { rate: plan.rate, duration: Duration::from_secs_f64(plan.duration_s) },
-    }
+        _ => Scenario::Burst { rate, duration },
+    })
 }
 
 /// The engine's plan: loopback only, as everything that a key starts.
@@ -85,7 +94,7 @@ fn engine_plan(plan: &LoadPlan) -> Result<Plan, LoadError> {
     Ok(Plan {
         target: Target::resolve(&plan.url, &plan.path, &reach)?,
         model: plan.model.label(),
-        bodies: bodies(plan, &reach)?,
+        bodies: bodies(plan, &reach, 1)?,
         reach,
         transport: Transport::default(),
         slo: Slo {
@@ -99,26 +108,23 @@ fn engine_plan(plan: &LoadPlan) -> Result<Plan, LoadError> {
 }
 
 /// Bodies like the input example; where the catalog of the dashboard has none, from what the daemon says of the model.
-fn bodies(plan: &LoadPlan, reach: &Reach) -> Result<Bodies, LoadError> {
+fn bodies(plan: &LoadPlan, reach: &Reach, rows: u64) -> Result<Bodies, LoadError> {
+    // Each row another one.
+    let shape = Shape { rows, form: None, seed: 1, same_row: false };
     let source = format!("the example of {}", plan.model.label());
     if let Some(example) = &plan.body {
-        return vary::from_example(example, &source, &shape());
+        return vary::from_example(example, &source, &shape);
     }
     let reference = plan.model.version.map_or_else(|| plan.model.name.clone(), |v| format!("{}/{v}", plan.model.name));
     let info = catalog::choose(&plan.url, Some(&reference), reach)?.info;
     match (&info.example, &info.inputs) {
-        (Some(example), _) => vary::from_example(example, &source, &shape()),
-        (None, Some(inputs)) => vary::from_signature(inputs, &format!("the signature of {reference}"), &shape()),
+        (Some(example), _) => vary::from_example(example, &source, &shape),
+        (None, Some(inputs)) => vary::from_signature(inputs, &format!("the signature of {reference}"), &shape),
         (None, None) => Err(LoadError::Model {
             model: reference,
             reason: "it has neither an input example nor a signature to make rows from; log the model with one".into(),
         }),
     }
-}
-
-/// One row a request, each different.
-fn shape() -> Shape {
-    Shape { rows: 1, form: None, seed: 1, same_row: false }
 }
 
 fn progress(now: &Snapshot, plan: &LoadPlan) -> Progress {
@@ -129,7 +135,7 @@ fn progress(now: &Snapshot, plan: &LoadPlan) -> Progress {
     Progress {
         phase,
         elapsed_s: if burst { measured } else { now.elapsed.as_secs_f64() },
-        total_s: burst.then_some(plan.duration_s),
+        total_s: plan.total_s(),
         offered: now.offered,
         achieved: (measured > 0.0).then_some(now.achieved),
         sent: now.sent,

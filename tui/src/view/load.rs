@@ -23,6 +23,8 @@ use crate::{
 const SIDE_BY_SIDE: u16 = 76;
 /// Columns of the settings.
 const LEFT: u16 = 34;
+/// Columns of a scenario's name.
+const NAMES: u16 = 16;
 
 /// Draws the screen.
 pub(super) fn draw(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
@@ -59,18 +61,12 @@ fn settings_side(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
 
 fn scenario_list(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
     let chosen = app.load.scenario;
-    let two_lines = area.height as usize >= SCENARIOS.len() * 2;
-    let first = if two_lines { 0 } else { (chosen + 1).saturating_sub(usize::from(area.height)) };
+    let first = (chosen + 1).saturating_sub(usize::from(area.height));
     let (strong, dim) = (canvas.strong(), canvas.dim());
-    for (at, scenario) in SCENARIOS.iter().enumerate().skip(first) {
-        let y = ((at - first) * if two_lines { 2 } else { 1 }) as u16;
+    for (y, scenario) in (0..area.height).zip(&SCENARIOS[first..]) {
         canvas.text(area, 0, y, scenario.name, strong);
-        if two_lines {
-            canvas.text(area, 2, y + 1, scenario.about, dim);
-        } else {
-            canvas.text(area, 16, y, &clip(scenario.about, usize::from(area.width.saturating_sub(16))), dim);
-        }
-        if at == chosen && y < area.height {
+        canvas.text(area, NAMES, y, &clip(scenario.short, usize::from(area.width.saturating_sub(NAMES))), dim);
+        if first + usize::from(y) == chosen {
             let line = Rect { y: area.y + y, height: 1, ..area };
             canvas.buf.set_style(line, canvas.theme.selected());
         }
@@ -190,9 +186,16 @@ fn headline(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
         }
         None => {
             let dim = canvas.dim();
-            let (about, strong) = (app.load.chosen().about, canvas.strong());
-            canvas.texts(inner, 0, 0, &[("s", strong), (" starts: ", dim), (about, dim)]);
-            canvas.text(inner, 0, 1, "Esc stops it at any time, from any screen", dim);
+            let strong = canvas.strong();
+            canvas.texts(
+                inner,
+                0,
+                0,
+                &[("s", strong), (" starts it, ", dim), ("Esc", strong), (" stops it from any screen", dim)],
+            );
+            for (y, part) in (1..).zip(wrap(app.load.chosen().about, usize::from(inner.width))) {
+                canvas.text(inner, 0, y, &part, dim);
+            }
         }
     }
 }

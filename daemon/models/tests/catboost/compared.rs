@@ -40,6 +40,13 @@ impl Recorded {
         Self { frame: frame(folder, &about), about, bytes, model_type }
     }
 
+    /// What the model is to be refused for, if it is.
+    #[allow(dead_code)] // The example asks.
+    pub(crate) fn refused(folder: &Path) -> Option<String> {
+        let about: Value = serde_json::from_slice(&fs::read(folder.join("about.json")).unwrap()).unwrap();
+        about["refused"].as_str().map(str::to_owned)
+    }
+
     /// Our model of the file.
     pub(crate) fn load(&self) -> Result<CatBoost, LoadError> {
         CatBoost::read("model.cb", &self.bytes, self.model_type)

@@ -87,7 +87,7 @@ pub(crate) fn read_json(path: &Path) -> Value {
 
 /// Rows that meet a forest where it could go wrong: its thresholds and their neighbours, what is missing, what counts
 /// as zero, categories that were never seen.
-pub(crate) fn awkward_rows(trees: &[&Tree], features: usize, rows: usize) -> Vec<f64> {
+pub(crate) fn awkward_rows(trees: &[&Tree], features: usize, rows: usize, seed: u64) -> Vec<f64> {
     let mut values: Vec<Vec<f64>> = vec![
         vec![
             f64::NAN,
@@ -125,7 +125,7 @@ pub(crate) fn awkward_rows(trees: &[&Tree], features: usize, rows: usize) -> Vec
             values[node.feature as usize].extend([threshold, threshold.next_up(), threshold.next_down()]);
         }
     }
-    let mut random = Random(rows as u64);
+    let mut random = Random(seed);
     let mut cells = Vec::with_capacity(rows * features);
     for _ in 0..rows {
         for values in &values {

@@ -20,8 +20,9 @@ use std::{
     time::Duration,
 };
 
+use self::clock::Clock;
 pub use self::clock::ClockKind;
-use self::{clock::Clock, unwind::Unwinder};
+pub(crate) use self::{signal::Sample, unwind::Unwinder};
 use crate::telemetry::clock as cpu;
 
 /// One distinct stack.

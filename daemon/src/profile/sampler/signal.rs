@@ -1,7 +1,7 @@
 //! The timer's signal: its handler copies what unwinding will need into a free slot, and the profiler's thread takes
 //! it from there.
 //!
-//! All `unsafe` of the sampler is here. The handler makes two system calls and touches nothing but its own slot: no
+//! The `unsafe` of the sampler is here and in `perf`. The handler makes two system calls and touches nothing but its own slot: no
 //! lock, no allocation, no panic, and no read that could fault (the kernel copies the stack and stops where it ends).
 #![allow(unsafe_code)]
 
@@ -25,8 +25,8 @@ const PIECES: usize = STACK_BYTES / PAGE + 1;
 /// Length of a thread's name in Linux, its NUL included.
 const NAME_BYTES: usize = 16;
 
-/// What a thread was doing when the timer fired.
-pub(super) struct Sample {
+/// What a thread was doing when the timer fired, or when it asked for itself.
+pub(crate) struct Sample {
     pub(super) ip: u64,
     pub(super) sp: u64,
     /// Frame pointer.
@@ -40,6 +40,44 @@ pub(super) struct Sample {
 }
 
 impl Sample {
+    /// Nothing yet.
+    pub(crate) const fn empty() -> Self {
+        Self {
+            ip: 0,
+            sp: 0,
+            fp: 0,
+            #[cfg(target_arch = "aarch64")]
+            lr: 0,
+            name: [0; NAME_BYTES],
+            length: 0,
+            stack: [0; STACK_BYTES],
+        }
+    }
+
+    /// Copies the caller's own stack. Without its name, which nobody asks for there.
+    #[inline(never)]
+    pub(crate) fn copy_own(&mut self) {
+        // SAFETY: registers are read, nothing else. The unwind tables hold for every instruction.
+        #[cfg(target_arch = "x86_64")]
+        unsafe {
+            std::arch::asm!(
+                "lea {ip}, [rip]", "mov {sp}, rsp", "mov {fp}, rbp",
+                ip = out(reg) self.ip, sp = out(reg) self.sp, fp = out(reg) self.fp,
+                options(nomem, nostack, preserves_flags),
+            );
+        }
+        // SAFETY: as above.
+        #[cfg(target_arch = "aarch64")]
+        unsafe {
+            std::arch::asm!(
+                "adr {ip}, .", "mov {sp}, sp", "mov {fp}, x29", "mov {lr}, x30",
+                ip = out(reg) self.ip, sp = out(reg) self.sp, fp = out(reg) self.fp, lr = out(reg) self.lr,
+                options(nomem, nostack, preserves_flags),
+            );
+        }
+        self.length = copy_stack(&mut self.stack, self.sp as usize);
+    }
+
     /// The thread's name.
     pub(super) fn thread(&self) -> String {
         let end = self.name.iter().position(|byte| *byte == 0).unwrap_or(NAME_BYTES);
@@ -67,21 +105,8 @@ struct Slot {
 // thread reads it only between FULL and -> FREE.
 unsafe impl Sync for Slot {}
 
-static RING: [Slot; SLOTS] = [const {
-    Slot {
-        state: AtomicU8::new(FREE),
-        sample: UnsafeCell::new(Sample {
-            ip: 0,
-            sp: 0,
-            fp: 0,
-            #[cfg(target_arch = "aarch64")]
-            lr: 0,
-            name: [0; NAME_BYTES],
-            length: 0,
-            stack: [0; STACK_BYTES],
-        }),
-    }
-}; SLOTS];
+static RING: [Slot; SLOTS] =
+    [const { Slot { state: AtomicU8::new(FREE), sample: UnsafeCell::new(Sample::empty()) } }; SLOTS];
 
 /// Gives each waiting sample to `visit` and frees its slot. For one thread at a time: the one that has the sampler.
 pub(super) fn take(mut visit: impl FnMut(&Sample)) {

@@ -16,14 +16,14 @@ use super::signal::Sample;
 const MAX_FRAMES: usize = 512;
 
 /// Unwinds stacks of this process.
-pub(super) struct Unwinder {
+pub(crate) struct Unwinder {
     unwinder: UnwinderNative<Vec<u8>, framehop::MayAllocateDuringUnwind>,
     cache: CacheNative<framehop::MayAllocateDuringUnwind>,
 }
 
 impl Unwinder {
     /// Reads the unwind tables of all that is loaded now.
-    pub(super) fn of_this_process() -> Self {
+    pub(crate) fn of_this_process() -> Self {
         let mut unwinder = UnwinderNative::new();
         let maps = fs::read_to_string("/proc/self/maps").unwrap_or_default();
         images(&maps).iter().filter_map(Image::module).for_each(|module| unwinder.add_module(module));
@@ -31,7 +31,7 @@ impl Unwinder {
     }
 
     /// Addresses from the leaf to the root. At least the leaf, also where nothing more is known.
-    pub(super) fn unwind(&mut self, sample: &Sample) -> Vec<usize> {
+    pub(crate) fn unwind(&mut self, sample: &Sample) -> Vec<usize> {
         let mut read = |address: u64| sample.read(address).ok_or(());
         let mut frames = self.unwinder.iter_frames(sample.ip, registers(sample), &mut self.cache, &mut read);
         let mut addresses = Vec::new();

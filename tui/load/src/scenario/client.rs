@@ -57,7 +57,7 @@ pub(super) async fn client(session: &mut Session, threads: u32, calls: usize) ->
     for (thread, result) in results.iter().enumerate() {
         let service = &result.service;
         let text = format!(
-            "thread {thread}: mean {:.3} max {:.3} min {:.3} s, {} calls",
+            "thread {thread}: mean {:.6} max {:.6} min {:.6} s, {} calls",
             service.mean_ms() / 1e3,
             service.quantile_ms(1.0) / 1e3,
             service.quantile_ms(0.0) / 1e3,

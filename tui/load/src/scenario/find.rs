@@ -155,6 +155,7 @@ async fn attempt(session: &mut Session, ask: &Ask) -> Result<TrialEnd, LoadError
         rows: session.plan.bodies.rows(),
         judge: judged.then(|| Judge::new(session.plan.slo, ask.question, ask.rate, ask.windows)),
         stop_when_failing: !judged,
+        objectives_only: true,
     };
     let mut end = trial::run(session, spec).await?;
     steady::settle(session, &mut end.trial).await;

@@ -22,6 +22,8 @@ pub const MAX_RATE: f64 = 50_000.0;
 pub const MAX_DURATION: Duration = Duration::from_secs(600);
 /// Longest soak: a day.
 pub const MAX_SOAK: Duration = Duration::from_secs(24 * 3600);
+/// Rows a request of the `rows` scenario; 674 is Glance's published rate of predictions over its rate of requests.
+pub const ROWS: [u64; 6] = [1, 10, 100, 674, 1000, 10_000];
 /// Closed-loop clients at most: each is a connection.
 const MAX_CLIENTS: u32 = 1024;
 

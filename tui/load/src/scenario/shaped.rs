@@ -192,6 +192,7 @@ pub(super) async fn replay(session: &mut Session, times: &[u64]) -> Result<(), L
         rows: session.plan.bodies.rows(),
         judge: None,
         stop_when_failing: true,
+        objectives_only: false,
     };
     let end = trial::run(session, spec).await?;
     session.response = end.response;

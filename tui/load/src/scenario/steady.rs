@@ -114,6 +114,7 @@ pub(super) async fn profile(
         rows: session.plan.bodies.rows(),
         judge: None,
         stop_when_failing,
+        objectives_only: false,
     };
     trial::run(session, spec).await
 }

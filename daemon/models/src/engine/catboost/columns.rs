@@ -1,37 +1,47 @@
 //! A row becomes bins: one byte per column, computed once, so that every split is one comparison of bytes.
 //!
-//! A feature has one column per 255 borders (or one-hot values), so a bin always fits its byte. A border `k` of a
-//! column is passed when `bin > k`; a one-hot value `k` is met when `bin == k + 1`. [`Test`] is both.
+//! A feature has one column per 255 borders (or one-hot values), so a bin always fits its byte. Bins are signed, from
+//! [`ZERO`] on, because that is how every processor's vectors compare bytes: a border `k` of a column is passed when
+//! `bin > ZERO + k`; a one-hot value `k` is met when `bin == ZERO + k + 1`. [`Test`] is both.
+//!
+//! Rows are binned `N` at a time, column after column: column `c` of row `r` is `bins[c * N + r]`.
 
-use super::{ctr::CtrGroup, file::Missing, search::Borders};
+use super::{ctr::Categories, file::Missing, search::Borders};
 
 /// Borders or values per column.
 pub(super) const PER_COLUMN: usize = 255;
 
-/// A split over bins: true when `bin ^ flip >= at_least`.
+/// The bin of what is above no border and is no value.
+pub(super) const ZERO: i8 = i8::MIN;
+
+/// A split over bins: true when `bin ^ flip > above`.
 ///
-/// For a border, `flip` is 0. For a one-hot value, `flip` is the complement of its bin, and only that bin becomes 255.
+/// For a border, `flip` is 0. For a one-hot value, `flip` makes the largest bin of its own, and that is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Test {
     pub(super) column: u32,
-    pub(super) flip: u8,
-    pub(super) at_least: u8,
+    pub(super) flip: i8,
+    pub(super) above: i8,
 }
 
 impl Test {
+    /// No row passes it, whatever its first column has.
+    pub(super) const NEVER: Self = Self { column: 0, flip: 0, above: i8::MAX };
+
     /// The split over border `k` of the feature whose columns begin at `first`.
     pub(super) fn border(first: usize, k: usize) -> Self {
-        Self { column: column(first, k), flip: 0, at_least: code(k) }
+        Self { column: column(first, k), flip: 0, above: bin(k % PER_COLUMN) }
     }
 
     /// The split over value `k` of the one-hot feature whose columns begin at `first`.
     pub(super) fn value(first: usize, k: usize) -> Self {
-        Self { column: column(first, k), flip: !code(k), at_least: u8::MAX }
+        Self { column: column(first, k), flip: bin_of_value(k) ^ i8::MAX, above: i8::MAX - 1 }
     }
 
     /// Whether `bin` passes.
-    pub(super) fn holds(self, bin: u8) -> bool {
-        bin ^ self.flip >= self.at_least
+    #[inline]
+    pub(super) fn holds(self, bin: i8) -> bool {
+        bin ^ self.flip > self.above
     }
 }
 
@@ -39,9 +49,15 @@ fn column(first: usize, k: usize) -> u32 {
     u32::try_from(first + k / PER_COLUMN).expect("the number of columns was checked when they were laid out")
 }
 
-/// The bin from which border `k` is passed, or that value `k` has: 1 to 255.
-fn code(k: usize) -> u8 {
-    u8::try_from(k % PER_COLUMN + 1).expect("k % 255 + 1 is at most 255")
+/// The bin of what is above that many borders of a column.
+pub(super) fn bin(passed: usize) -> i8 {
+    let passed = u8::try_from(passed).expect("a column has at most 255 borders");
+    passed.cast_signed() ^ ZERO
+}
+
+/// The bin of value `k` in its own column.
+fn bin_of_value(k: usize) -> i8 {
+    bin(k % PER_COLUMN + 1)
 }
 
 /// Number of columns for that many borders or values.
@@ -54,42 +70,45 @@ pub(super) fn columns_for(count: usize) -> usize {
 pub(super) struct Columns {
     pub(super) floats: Vec<FloatColumns>,
     pub(super) one_hots: Vec<OneHotColumns>,
-    pub(super) ctrs: Vec<CtrGroup>,
+    pub(super) ctrs: Vec<Categories>,
     /// Number of columns.
     pub(super) count: usize,
 }
 
 impl Columns {
-    /// Writes the bins of `rows` (row-major cells, `width` each): column `c` of row `r` goes to `bins[c * stride + r]`.
-    pub(super) fn fill(&self, cells: &[f64], width: usize, stride: usize, bins: &mut [u8]) {
+    /// Writes the bins of up to `N` rows (row-major cells, `width` each); `values` is room for their numbers.
+    pub(super) fn fill<const N: usize>(&self, cells: &[f64], width: usize, bins: &mut [i8], values: &mut [f32]) {
         if self.count == 0 {
             return;
         }
-        self.fill_floats(cells, width, stride, bins);
-        for (r, row) in cells.chunks_exact(width).enumerate() {
-            for one_hot in &self.one_hots {
-                one_hot.fill(row, &mut bins[one_hot.first * stride + r..], stride);
-            }
+        let (bins, _) = bins.as_chunks_mut::<N>();
+        let (values, _) = values.as_chunks_mut::<N>();
+        self.fill_floats(cells, width, bins, values);
+        for one_hot in &self.one_hots {
+            one_hot.fill(cells, width, bins);
         }
         // Combinations look at the bins of the other columns.
         for ctr in &self.ctrs {
-            for (r, row) in cells.chunks_exact(width).enumerate() {
-                ctr.fill(row, r, stride, bins);
-            }
+            ctr.fill(cells, width, bins);
         }
     }
 
-    fn fill_floats(&self, cells: &[f64], width: usize, stride: usize, bins: &mut [u8]) {
+    /// Reads the numbers of all rows, row after row as they lie in memory, then finds the bins feature by feature.
+    fn fill_floats<const N: usize>(&self, cells: &[f64], width: usize, bins: &mut [[i8; N]], values: &mut [[f32; N]]) {
+        for (r, row) in cells.chunks_exact(width).enumerate() {
+            for (float, values) in self.floats.iter().zip(&mut *values) {
+                // The cast rounds, and overflows to infinity, as numpy's does.
+                values[r] = row[float.cell] as f32;
+            }
+        }
         #[cfg(target_arch = "x86_64")]
-        if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("popcnt") {
+        if super::has_avx2() {
             #[allow(unsafe_code)]
             // SAFETY: the processor has both.
-            return unsafe { fill_floats_avx2(&self.floats, cells, width, stride, bins) };
+            return unsafe { fill_floats_avx2(&self.floats, values, cells.len() / width, bins) };
         }
-        for (r, row) in cells.chunks_exact(width).enumerate() {
-            for float in &self.floats {
-                float.fill(row, &mut bins[float.first * stride + r..], stride, super::search::Borders::bin);
-            }
+        for (float, values) in self.floats.iter().zip(values) {
+            float.fill(values, bins, Borders::bins);
         }
     }
 
@@ -97,17 +116,20 @@ impl Columns {
     pub(super) fn memory_bytes(&self) -> usize {
         let borders = self.floats.iter().flat_map(|float| &float.borders).map(Borders::memory_bytes);
         let one_hots = self.one_hots.iter().map(|one_hot| size_of_val(&*one_hot.values));
-        borders.chain(one_hots).chain(self.ctrs.iter().map(CtrGroup::memory_bytes)).sum()
+        borders.chain(one_hots).chain(self.ctrs.iter().map(Categories::memory_bytes)).sum()
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,popcnt")]
-fn fill_floats_avx2(floats: &[FloatColumns], cells: &[f64], width: usize, stride: usize, bins: &mut [u8]) {
-    for (r, row) in cells.chunks_exact(width).enumerate() {
-        for float in floats {
-            float.fill(row, &mut bins[float.first * stride + r..], stride, |borders, value| borders.bin_avx2(value));
-        }
+fn fill_floats_avx2<const N: usize>(
+    floats: &[FloatColumns],
+    values: &mut [[f32; N]],
+    rows: usize,
+    bins: &mut [[i8; N]],
+) {
+    for (float, values) in floats.iter().zip(values) {
+        float.fill(values, bins, |borders, values, bins| borders.bins_avx2(values, rows, bins));
     }
 }
 
@@ -130,26 +152,22 @@ impl FloatColumns {
     }
 
     #[inline(always)] // Into the function that is compiled for the search's processor.
-    fn fill(&self, row: &[f64], bins: &mut [u8], stride: usize, search: impl Fn(&Borders, f32) -> u8) {
-        // The cast rounds, and overflows to infinity, as numpy's does.
-        let mut value = row[self.cell] as f32;
-        if value.is_nan() {
-            value = match self.missing {
-                Missing::NotANumber => value,
-                Missing::Lowest => f32::NEG_INFINITY,
-                Missing::Highest => f32::INFINITY,
-            };
+    fn fill<const N: usize>(
+        &self,
+        values: &mut [f32; N],
+        bins: &mut [[i8; N]],
+        search: impl Fn(&Borders, &[f32; N], &mut [i8; N]),
+    ) {
+        // NaN is above no border, and so is minus infinity.
+        if self.missing == Missing::Highest {
+            for value in &mut *values {
+                *value = if value.is_nan() { f32::INFINITY } else { *value };
+            }
         }
-        for (column, borders) in self.borders.iter().enumerate() {
-            bins[column * stride] = search(borders, value);
+        for (borders, bins) in self.borders.iter().zip(&mut bins[self.first..]) {
+            search(borders, values, bins);
         }
     }
-}
-
-/// The number of `borders` (increasing, at most 255) that `value` is above; none for NaN.
-pub(super) fn bin(value: f32, borders: &[f32]) -> u8 {
-    let passed = borders.partition_point(|&border| value > border);
-    u8::try_from(passed).expect("a column has at most 255 borders")
 }
 
 /// A category against single values.
@@ -164,14 +182,15 @@ pub(super) struct OneHotColumns {
 }
 
 impl OneHotColumns {
-    fn fill(&self, row: &[f64], bins: &mut [u8], stride: usize) {
-        for chunk in 0..columns_for(self.values.len()) {
-            bins[chunk * stride] = 0;
-        }
-        let hash = row[self.cell] as u32;
-        if let Ok(found) = self.values.binary_search_by_key(&hash, |&(value, _)| value) {
-            let k = self.values[found].1 as usize;
-            bins[k / PER_COLUMN * stride] = code(k);
+    fn fill<const N: usize>(&self, cells: &[f64], width: usize, bins: &mut [[i8; N]]) {
+        let bins = &mut bins[self.first..][..columns_for(self.values.len())];
+        bins.as_flattened_mut().fill(ZERO);
+        for (r, row) in cells.chunks_exact(width).enumerate() {
+            let hash = row[self.cell] as u32;
+            if let Ok(found) = self.values.binary_search_by_key(&hash, |&(value, _)| value) {
+                let k = self.values[found].1 as usize;
+                bins[k / PER_COLUMN][r] = bin_of_value(k);
+            }
         }
     }
 }

@@ -40,7 +40,7 @@ use crate::{
     engine::catboost::{
         answer::Answers,
         build::Built,
-        forest::BLOCK,
+        forest::{BLOCK, ROWS_FOR_BLOCK, ROWS_FOR_SMALL_BLOCK, SMALL_BLOCK},
         shap::{Known, Row, Shap},
     },
 };
@@ -86,27 +86,45 @@ impl CatBoost {
 
     /// The sums of all trees, scaled and shifted: row-major, one per dimension.
     fn raw(&self, frame: &Frame, out: &mut Vec<f64>) {
-        let Built { columns, forest, scale, .. } = &self.built;
-        let (dimension, cols) = (forest.dimension(), frame.cols());
+        let dimension = self.built.forest.dimension();
         out.clear();
         out.resize(frame.rows() * dimension, 0.0);
-        let mut bins = Scratch::new();
-        for (block, sums) in out.chunks_mut(BLOCK * dimension).enumerate() {
+        let (mut cells, mut sums) = (frame.cells(), out.as_mut_slice());
+        let mut scratch = Scratch::default();
+        while !sums.is_empty() {
             let rows = sums.len() / dimension;
-            let cells = &frame.cells()[block * BLOCK * cols..][..rows * cols];
-            if forest.prefers_block(rows) {
-                let bins = bins.get(columns.count * BLOCK);
-                columns.fill(cells, cols, BLOCK, bins);
-                forest.sum_block(bins, sums);
-                continue;
+            let block = if rows >= ROWS_FOR_BLOCK {
+                BLOCK
+            } else if rows >= ROWS_FOR_SMALL_BLOCK {
+                SMALL_BLOCK
+            } else {
+                1
+            };
+            let rows = rows.min(block);
+            let (own_cells, other_cells) = cells.split_at(rows * frame.cols());
+            let (own_sums, other_sums) = sums.split_at_mut(rows * dimension);
+            match block {
+                BLOCK => self.sum_block::<BLOCK>(own_cells, frame.cols(), &mut scratch, own_sums),
+                SMALL_BLOCK => self.sum_block::<SMALL_BLOCK>(own_cells, frame.cols(), &mut scratch, own_sums),
+                _ => self.sum_row(own_cells, &mut scratch, own_sums),
             }
-            let bins = bins.get(columns.count);
-            for (row, sums) in sums.chunks_exact_mut(dimension).enumerate() {
-                columns.fill(&cells[row * cols..][..cols], cols, 1, bins);
-                forest.sum_row(bins, sums);
-            }
+            (cells, sums) = (other_cells, other_sums);
         }
-        scale.apply(out);
+        self.built.scale.apply(out);
+    }
+
+    fn sum_block<const N: usize>(&self, cells: &[f64], width: usize, scratch: &mut Scratch, sums: &mut [f64]) {
+        let Built { columns, forest, .. } = &self.built;
+        let bins = scratch.bins.get(columns.count * N);
+        columns.fill::<N>(cells, width, bins, scratch.values.get(columns.floats.len() * N));
+        forest.sum_block::<N>(bins, sums);
+    }
+
+    fn sum_row(&self, row: &[f64], scratch: &mut Scratch, sums: &mut [f64]) {
+        let Built { columns, forest, .. } = &self.built;
+        let bins = scratch.bins.get(columns.count.max(forest.row_bins()));
+        columns.fill::<1>(row, row.len(), bins, scratch.values.get(columns.floats.len()));
+        forest.sum_row(bins, sums);
     }
 
     /// The number of each row's leaf in each tree.
@@ -143,7 +161,7 @@ impl CatBoost {
         frame: &Frame,
         width: usize,
         out: &mut Vec<f64>,
-        mut each: impl FnMut(&[u8], usize, &mut [f64]),
+        mut each: impl FnMut(&[i8], usize, &mut [f64]),
     ) {
         out.clear();
         out.resize(frame.rows() * width, 0.0);
@@ -151,35 +169,53 @@ impl CatBoost {
             return;
         }
         let (columns, cols) = (&self.built.columns, frame.cols());
-        let stride = frame.rows().min(BLOCK);
+        let stride = if frame.rows() == 1 { 1 } else { BLOCK };
         let mut bins = vec![0; columns.count * stride];
+        let mut values = vec![0.0; columns.floats.len() * stride];
+        if stride == 1 {
+            columns.fill::<1>(frame.cells(), cols, &mut bins, &mut values);
+            return each(&bins, 1, out);
+        }
         for (block, out) in out.chunks_mut(BLOCK * width).enumerate() {
             let rows = out.len() / width;
-            columns.fill(&frame.cells()[block * BLOCK * cols..][..rows * cols], cols, stride, &mut bins);
-            each(&bins, stride, out);
+            let cells = &frame.cells()[block * BLOCK * cols..][..rows * cols];
+            columns.fill::<BLOCK>(cells, cols, &mut bins, &mut values);
+            each(&bins, BLOCK, out);
         }
     }
 }
 
-/// Room for bins: on the stack for a row of a usual model, so that a single row allocates nothing.
+/// Room for what is known of the rows that are being scored.
+#[derive(Default)]
 struct Scratch {
-    small: [u8; Self::SMALL],
-    large: Vec<u8>,
+    bins: Room<i8>,
+    /// The numbers, feature by feature.
+    values: Room<f32>,
 }
 
-impl Scratch {
-    const SMALL: usize = 512;
+/// Room on the stack for a single row of a usual model, so that it allocates nothing; on the heap for more.
+struct Room<T> {
+    small: [T; SMALL_ROOM],
+    large: Vec<T>,
+}
 
-    fn new() -> Self {
-        Self { small: [0; Self::SMALL], large: Vec::new() }
+/// Columns or features of a usual model.
+const SMALL_ROOM: usize = 256;
+
+impl<T: Copy + Default> Default for Room<T> {
+    fn default() -> Self {
+        Self { small: [T::default(); SMALL_ROOM], large: Vec::new() }
     }
+}
 
-    /// That many bytes, with anything in them.
-    fn get(&mut self, bytes: usize) -> &mut [u8] {
-        if bytes > Self::SMALL {
-            self.large.resize(bytes.max(self.large.len()), 0);
+impl<T: Copy + Default> Room<T> {
+    /// That many places, with anything in them.
+    fn get(&mut self, count: usize) -> &mut [T] {
+        if let Some(small) = self.small.get_mut(..count) {
+            return small;
         }
-        if bytes > Self::SMALL { &mut self.large[..bytes] } else { &mut self.small[..bytes] }
+        self.large.resize(count.max(self.large.len()), T::default());
+        &mut self.large[..count]
     }
 }
 
@@ -217,4 +253,12 @@ impl Scorer for CatBoost {
             memory_bytes: self.built.memory_bytes(),
         }
     }
+}
+
+/// Whether the processor has the vectors that the kernels are written for.
+fn has_avx2() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("popcnt");
+    #[cfg(not(target_arch = "x86_64"))]
+    false
 }

@@ -1,8 +1,12 @@
 //! The reference engine: CatBoost's own evaluation library, `libcatboostmodel`, loaded at run time.
 //!
 //! It is here to be compared with, and for whoever wants it (`--engine catboost=reference`). The functions are those
-//! that the crate catboost-rs binds; that crate itself takes categories as text only, knows one value per row, and needs
-//! libclang to be built. The library does not check what it reads: a damaged file can end the process, so a model is
+//! that the crate catboost-rs binds, but not by that crate (0.1.8, the newest): its result has one value per row, so models
+//! of several classes or targets are errors, and so is a frame without rows; a row that is too short is read past its end;
+//! categories are taken as text only; and it needs libclang to be built and the library to be linked. Of the other crates,
+//! catboost2-sys carries the library but cannot be built twice, and catboost-rust downloads one while it is built.
+//!
+//! The library does not check what it reads: a damaged file can end the process, so a model is
 //! read by our own reader first, which refuses such files. JSON models, leaf indices and SHAP values it does not have.
 
 #![allow(unsafe_code)] // A C library.

@@ -168,7 +168,7 @@ impl Shap {
 /// A row as the trees see it.
 pub(super) struct Row<'a> {
     /// Its bins: column `c` at `bins[c * stride]`.
-    pub(super) bins: &'a [u8],
+    pub(super) bins: &'a [i8],
     pub(super) stride: usize,
     /// All leaf values of the model.
     pub(super) leaf_values: &'a [f64],
@@ -342,7 +342,7 @@ fn non_symmetric(
                 weights[at] = weight;
             }
         }
-        let never = (0, Test { column: 0, flip: 0, at_least: 0 });
+        let never = (0, Test::NEVER);
         let (group, test) = if is_end { never } else { (group_of[node.split], splits[node.split]) };
         own.push((group, test, node));
     }

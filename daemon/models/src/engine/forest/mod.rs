@@ -6,6 +6,7 @@
 
 mod batch;
 mod columns;
+mod descent;
 mod lanes;
 mod layout;
 mod plan;
@@ -17,6 +18,7 @@ use std::cell::RefCell;
 
 use batch::Batch;
 use columns::Columns;
+use descent::Descent;
 use plan::Plan;
 use simd::{AnyLanes, Block, Level};
 use walk::Walk;
@@ -32,6 +34,11 @@ pub trait Sink {
 
     /// The leaf of one tree for the rows from `first_row` on.
     fn rows(&mut self, tree: usize, first_row: usize, leaves: &[u8]);
+
+    /// The same for trees with more leaves than a byte can number.
+    fn rows_of_large(&mut self, tree: usize, first_row: usize, leaves: &[u32]) {
+        leaves.iter().zip(first_row..).for_each(|(&leaf, row)| self.row(tree, row, leaf as usize));
+    }
 
     /// The leaves of all trees for one row: tree `t` has `leaves[places[t]]`.
     fn lanes(&mut self, row: usize, places: &[u32], leaves: &[u8]);
@@ -52,8 +59,16 @@ pub struct Forest {
 struct Fast {
     level: Level,
     columns: Columns,
-    batch: Batch,
+    many: Many,
     lanes: Option<AnyLanes>,
+}
+
+/// What takes many rows at once.
+#[derive(Debug)]
+enum Many {
+    Batch(Batch),
+    /// For trees with more leaves than a byte can number.
+    Descent(Descent),
 }
 
 /// Memory that each thread keeps between calls.
@@ -124,7 +139,7 @@ impl Forest {
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         let lanes = |fast: &Fast| fast.lanes.as_ref().map_or(0, AnyLanes::memory_bytes);
-        let fast = |fast: &Fast| fast.columns.memory_bytes() + fast.batch.memory_bytes() + lanes(fast);
+        let fast = |fast: &Fast| fast.columns.memory_bytes() + fast.many.memory_bytes() + lanes(fast);
         self.fast.as_ref().map_or(0, fast) + self.walk.as_ref().map_or(0, Walk::memory_bytes)
     }
 
@@ -134,8 +149,11 @@ impl Forest {
         let fast = self.fast.as_ref();
         let lanes = fast.and_then(|fast| fast.lanes.as_ref()).map(|_| Kernel::Lanes);
         let walk = self.walk.as_ref().map(|_| Kernel::Walk);
-        let batches = fast.map(|_| [Kernel::Batch64, Kernel::Batch128, Kernel::Batch256]);
-        lanes.into_iter().chain(walk).chain(batches.into_iter().flatten()).collect()
+        let many = fast.map_or(&[][..], |fast| match fast.many {
+            Many::Batch(_) => &[Kernel::Batch64, Kernel::Batch128, Kernel::Batch256],
+            Many::Descent(_) => &[Kernel::Descent16, Kernel::Descent256],
+        });
+        lanes.into_iter().chain(walk).chain(many.iter().copied()).collect()
     }
 
     /// Scores rows with one kernel, whatever the plan says: at most [`Kernel::rows`] of them.
@@ -147,16 +165,28 @@ impl Forest {
                 let Some(lanes) = &fast.lanes else { return };
                 lanes.run(self.block(fast, cells, first_row, 1, bytes), places, sink);
             }
-            (Kernel::Batch64, Some(fast), _) => {
-                simd::batch::<64, S>(fast.level, &fast.batch, self.block(fast, cells, first_row, 64, bytes), sink);
+            (Kernel::Batch64, Some(fast), _) => self.many::<64, S>(fast, cells, first_row, bytes, sink),
+            (Kernel::Batch128, Some(fast), _) => self.many::<128, S>(fast, cells, first_row, bytes, sink),
+            (Kernel::Batch256 | Kernel::Descent256, Some(fast), _) => {
+                self.many::<256, S>(fast, cells, first_row, bytes, sink);
             }
-            (Kernel::Batch128, Some(fast), _) => {
-                simd::batch::<128, S>(fast.level, &fast.batch, self.block(fast, cells, first_row, 128, bytes), sink);
-            }
-            (Kernel::Batch256, Some(fast), _) => {
-                simd::batch::<256, S>(fast.level, &fast.batch, self.block(fast, cells, first_row, 256, bytes), sink);
-            }
+            (Kernel::Descent16, Some(fast), _) => self.many::<16, S>(fast, cells, first_row, bytes, sink),
         });
+    }
+
+    fn many<const N: usize, S: Sink>(
+        &self,
+        fast: &Fast,
+        cells: &[f64],
+        first_row: usize,
+        bytes: &mut Vec<i8>,
+        sink: &mut S,
+    ) {
+        let block = self.block(fast, cells, first_row, N, bytes);
+        match &fast.many {
+            Many::Batch(batch) => simd::batch::<N, S>(fast.level, batch, block, sink),
+            Many::Descent(descent) => simd::descent::<N, S>(fast.level, descent, block, sink),
+        }
     }
 
     fn block<'a>(
@@ -173,13 +203,24 @@ impl Forest {
 }
 
 impl Fast {
-    /// `None` when there are too many columns, or leaves in a tree.
+    /// `None` when there are too many columns.
     fn new(trees: &[&Tree], tiny: f64, level: Level) -> Option<Self> {
         let (columns, tests) = Columns::of(trees, tiny)?;
-        let steps = trees.iter().zip(tests).map(|(tree, tests)| layout::steps(tree, &tests));
-        let steps: Vec<Vec<layout::Step>> = steps.collect::<Option<_>>()?;
+        let steps = trees.iter().zip(&tests).map(|(tree, tests)| layout::steps(tree, tests));
+        let Some(steps) = steps.collect::<Option<Vec<Vec<layout::Step>>>>() else {
+            return Some(Self { level, columns, many: Many::Descent(Descent::new(trees, &tests)), lanes: None });
+        };
         let few_columns = columns.count() <= lanes::MAX_COLUMNS;
         let lanes = few_columns.then(|| AnyLanes::new(level, &steps)).flatten();
-        Some(Self { level, columns, batch: Batch::new(&steps), lanes })
+        Some(Self { level, columns, many: Many::Batch(Batch::new(&steps)), lanes })
+    }
+}
+
+impl Many {
+    fn memory_bytes(&self) -> usize {
+        match self {
+            Self::Batch(batch) => batch.memory_bytes(),
+            Self::Descent(descent) => descent.memory_bytes(),
+        }
     }
 }

@@ -19,6 +19,10 @@ pub enum Kernel {
     Batch128,
     /// Up to 256 rows at once.
     Batch256,
+    /// Up to 16 rows, one tree after the other.
+    Descent16,
+    /// Up to 256 rows, one tree after the other.
+    Descent256,
 }
 
 /// Each kernel is timed this often, and the fastest run counts: what else the machine does only makes it slower.
@@ -30,8 +34,8 @@ const LONG: Duration = Duration::from_millis(2);
 /// Cells that are made up for timing: enough for 256 rows of 4,096 features. Wider forests are timed on fewer rows.
 const MAX_SAMPLE: usize = 1 << 20;
 
-/// Rows that each kernel is checked on.
-const CHECKED_ROWS: usize = 4;
+/// Different rows that each kernel is checked on: not a divisor of a vector's lanes, so that each row meets other lanes.
+const CHECKED_ROWS: usize = 5;
 
 /// The largest block.
 const MAX_ROWS: usize = 256;
@@ -57,7 +61,8 @@ impl Kernel {
             Self::Walk | Self::Lanes => 1,
             Self::Batch64 => 64,
             Self::Batch128 => 128,
-            Self::Batch256 => 256,
+            Self::Batch256 | Self::Descent256 => 256,
+            Self::Descent16 => 16,
         }
     }
 }
@@ -89,25 +94,36 @@ impl Plan {
 
     /// For people: `lanes up to 30 rows, batch above (avx2)`.
     pub(super) fn describe(&self, level: &str) -> String {
+        let many = match self.best.last() {
+            Some(Kernel::Descent16 | Kernel::Descent256) => "descent",
+            _ => "batch",
+        };
         let single = self.best.iter().take_while(|kernel| kernel.rows() == 1).count();
         let name = if self.best[0] == Kernel::Walk { "walk" } else { "lanes" };
         match single {
-            0 => format!("batch ({level})"),
+            0 => format!("{many} ({level})"),
             _ if single == self.best.len() => name.to_owned(),
-            _ => format!("{name} up to {single} rows, batch above ({level})"),
+            _ => format!("{name} up to {single} rows, {many} above ({level})"),
         }
     }
 }
 
-/// Whether a kernel finds the leaves that the plain walk finds, on a few rows. The tests compare far more, but not on
-/// every processor that a model may come to.
+/// Whether a kernel finds the leaves that the plain walk finds, in every lane of its vectors. The tests compare far more
+/// rows, but not on every processor that a model may come to.
 fn agrees(forest: &Forest, trees: &[&Tree], kernel: Kernel) -> bool {
-    let cells = sample(CHECKED_ROWS.min(kernel.rows()) * forest.features);
-    let mut found = Found { trees: trees.len(), leaves: vec![0; trees.len() * cells.len() / forest.features.max(1)] };
+    let features = forest.features.max(1);
+    let rows = kernel.rows().min(MAX_SAMPLE / features.max(trees.len())).max(1);
+    // The same few rows come again and again, so that the slow walk is needed for these alone.
+    let few = sample(CHECKED_ROWS.min(rows) * forest.features);
+    let cells: Vec<f64> = few.iter().copied().cycle().take(rows * forest.features).collect();
+    let mut found = Found { trees: trees.len(), leaves: vec![0; trees.len() * rows] };
     forest.run(kernel, &cells, 0, &mut found);
-    let rows = cells.chunks_exact(forest.features.max(1)).zip(found.leaves.chunks_exact(trees.len().max(1)));
-    rows.flat_map(|(row, leaves)| trees.iter().zip(leaves).map(move |(tree, &leaf)| (tree, row, leaf)))
-        .all(|(tree, row, leaf)| tree.leaves_in_order().get(leaf) == Some(&tree.leaf(row)))
+    let (first, _) = found.leaves.split_at((few.len() / features * trees.len()).min(found.leaves.len()));
+    let rows_and_leaves = few.chunks_exact(features).zip(first.chunks_exact(trees.len().max(1)));
+    let right = rows_and_leaves
+        .flat_map(|(row, leaves)| trees.iter().zip(leaves).map(move |(tree, &leaf)| (tree, row, leaf)))
+        .all(|(tree, row, leaf)| tree.leaves_in_order().get(leaf) == Some(&tree.leaf(row)));
+    right && (first.is_empty() || found.leaves.iter().eq(first.iter().cycle().take(found.leaves.len())))
 }
 
 /// The least time of one run over as many rows as the kernel takes.

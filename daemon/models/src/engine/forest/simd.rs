@@ -9,6 +9,7 @@ use super::{
     Sink,
     batch::{self, Batch},
     columns::Columns,
+    descent::Descent,
     lanes::Lanes,
     layout::Step,
 };
@@ -106,6 +107,26 @@ fn batch_body<const N: usize, S: Sink>(
     }
 }
 
+/// Scores up to `N` rows, one tree after the other. Only filling in the bytes gains from an instruction set.
+pub(super) fn descent<const N: usize, S: Sink>(level: Level, descent: &Descent, block: Block<'_>, sink: &mut S) {
+    let Block { columns, cells, width, bytes, first_row } = block;
+    match level {
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512 | Level::Avx512Vbmi => {
+            // SAFETY: `detect` found avx512f, avx512bw, avx512vl and avx512dq.
+            unsafe { x86::fill_avx512(columns, cells, width, N, bytes) }
+        }
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2 => {
+            // SAFETY: `detect` found avx2.
+            unsafe { x86::fill_avx2(columns, cells, width, N, bytes) }
+        }
+        _ => columns.fill(cells, width, N, bytes),
+    }
+    let (bytes, _) = bytes.as_chunks::<N>();
+    descent.run(bytes, first_row, cells.len() / width, sink);
+}
+
 /// Lanes for the instruction set of this machine.
 #[derive(Debug)]
 pub(super) enum AnyLanes {
@@ -149,7 +170,7 @@ impl AnyLanes {
                 let bytes = &mut bytes[..columns.count().next_multiple_of(16)];
                 // SAFETY: these lanes are only made for levels that have avx2.
                 unsafe {
-                    x86::fill_avx2(columns, cells, width, bytes);
+                    x86::fill_avx2(columns, cells, width, 1, bytes);
                     x86::lanes_avx2(lanes, bytes, places);
                 }
                 lanes.places()
@@ -159,7 +180,7 @@ impl AnyLanes {
                 places.resize(lanes.width(), 0);
                 // SAFETY: these lanes are only made for the level that has avx512f, avx512bw and avx512vbmi.
                 unsafe {
-                    x86::fill_avx512(columns, cells, width, bytes);
+                    x86::fill_avx512(columns, cells, width, 1, bytes);
                     x86::lanes_vbmi(lanes, bytes, places);
                 }
                 lanes.places()
@@ -240,13 +261,13 @@ mod x86 {
     }
 
     #[target_feature(enable = "avx2")]
-    pub(super) fn fill_avx2(columns: &Columns, cells: &[f64], width: usize, bytes: &mut [i8]) {
-        columns.fill(cells, width, 1, bytes);
+    pub(super) fn fill_avx2(columns: &Columns, cells: &[f64], width: usize, stride: usize, bytes: &mut [i8]) {
+        columns.fill(cells, width, stride, bytes);
     }
 
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
-    pub(super) fn fill_avx512(columns: &Columns, cells: &[f64], width: usize, bytes: &mut [i8]) {
-        columns.fill(cells, width, 1, bytes);
+    pub(super) fn fill_avx512(columns: &Columns, cells: &[f64], width: usize, stride: usize, bytes: &mut [i8]) {
+        columns.fill(cells, width, stride, bytes);
     }
 
     /// The places of all trees for one row.

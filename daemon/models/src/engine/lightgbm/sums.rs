@@ -84,6 +84,13 @@ impl Sink for Add<'_> {
     }
 
     #[inline(always)]
+    fn rows_of_large(&mut self, tree: usize, first_row: usize, leaves: &[u32]) {
+        let values = &self.sums.values[self.sums.starts[tree] as usize..];
+        let scores = self.out[first_row * self.outputs + tree % self.outputs..].iter_mut().step_by(self.outputs);
+        scores.zip(leaves).for_each(|(score, &leaf)| *score += values[leaf as usize]);
+    }
+
+    #[inline(always)]
     fn lanes(&mut self, row: usize, places: &[u32], leaves: &[u8]) {
         let value =
             |(&start, &place): (&u32, &u32)| self.sums.values[start as usize + usize::from(leaves[place as usize])];

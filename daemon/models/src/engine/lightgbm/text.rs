@@ -34,7 +34,7 @@ pub fn parse(file: &str, text: &str) -> Result<Booster, LoadError> {
     let tail = Tail::read(&mut lines);
     let categorical = tail.categorical.unwrap_or(header.categorical);
     let pandas_categories = PandasCategories::parse(file, tail.pandas_categorical.unwrap_or("null"), categorical)?;
-    let linear = trees.iter().any(|tree| tree.linear.is_some());
+    let linear = tail.linear || trees.iter().any(|tree| tree.linear.is_some());
     Ok(Booster {
         trees,
         outputs: header.outputs,
@@ -98,7 +98,7 @@ impl<'a> Header<'a> {
                 "max_feature_idx" => features = Some(count(key, value)? + 1),
                 "average_output" => header.average_output = true,
                 "objective" => header.objective = Some(value),
-                "feature_names" => header.feature_names = value.split_ascii_whitespace().map(str::to_owned).collect(),
+                "feature_names" => header.feature_names = words(value).map(str::to_owned).collect(),
                 "feature_infos" => header.categorical = categorical(value),
                 "tree_sizes" => header.tree_sizes = Some(counts(key, value)?),
                 _ => {}
@@ -149,6 +149,7 @@ fn read_trees(lines: &mut Lines<'_>, header: &Header<'_>) -> Result<Vec<ScoredTr
 
 #[derive(Default)]
 struct Tail<'a> {
+    linear: bool,
     categorical: Option<Vec<usize>>,
     pandas_categorical: Option<&'a str>,
 }
@@ -159,6 +160,8 @@ impl<'a> Tail<'a> {
         while let Some(line) = lines.next_line() {
             if let Some(list) = line.strip_prefix("[categorical_feature: ").and_then(|rest| rest.strip_suffix(']')) {
                 tail.categorical = list.split(',').map(|number| number.trim().parse().ok()).collect();
+            } else if line.starts_with("[linear_tree: 1") {
+                tail.linear = true;
             } else if let Some(json) = line.strip_prefix("pandas_categorical:") {
                 tail.pandas_categorical = Some(json);
             }
@@ -170,7 +173,12 @@ impl<'a> Tail<'a> {
 /// `feature_infos` are `[min:max]` for numbers, `3:1:0` for categories, `none` for features without a split.
 fn categorical(infos: &str) -> Vec<usize> {
     let is_list = |info: &str| info.starts_with(|first: char| first == '-' || first.is_ascii_digit());
-    infos.split_ascii_whitespace().enumerate().filter(|(_, info)| is_list(info)).map(|(index, _)| index).collect()
+    words(infos).enumerate().filter(|(_, info)| is_list(info)).map(|(index, _)| index).collect()
+}
+
+/// LightGBM splits at spaces alone: a name may have a tab in it.
+fn words(line: &str) -> impl Iterator<Item = &str> {
+    line.split(' ').filter(|word| !word.is_empty())
 }
 
 fn count(key: &str, value: &str) -> Result<usize, String> {
@@ -179,4 +187,27 @@ fn count(key: &str, value: &str) -> Result<usize, String> {
 
 fn counts(key: &str, value: &str) -> Result<Vec<usize>, String> {
     value.split_ascii_whitespace().map(|word| count(key, word)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STUMP: &str = "tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nlabel_index=0\nmax_feature_idx=1\n\
+        objective=regression\nfeature_names=a\tb x=1\nfeature_infos=none 3:1\n\nTree=0\nnum_leaves=1\nnum_cat=0\n\
+        leaf_value=2.5\n\n\nend of trees\n\nparameters:\n[linear_tree: 0]\nend of parameters\n\npandas_categorical:null\n";
+
+    #[test]
+    fn names_end_at_spaces_alone() {
+        let booster = parse("model.lgb", STUMP).unwrap();
+        assert_eq!(booster.feature_names, ["a\tb", "x=1"]);
+        assert_eq!(booster.pandas_categories.features, [1]);
+    }
+
+    /// LightGBM asks its parameters, not its trees, whether there are contributions.
+    #[test]
+    fn a_model_trained_with_linear_trees_is_linear_even_if_no_leaf_is() {
+        assert!(!parse("model.lgb", STUMP).unwrap().linear);
+        assert!(parse("model.lgb", &STUMP.replace("[linear_tree: 0]", "[linear_tree: 1]")).unwrap().linear);
+    }
 }

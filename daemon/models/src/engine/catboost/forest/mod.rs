@@ -14,13 +14,20 @@ use super::{
     columns::Test,
     error::{Fault, invalid},
     file::{Node, Trees},
+    has_avx2,
 };
 
 /// Rows that are scored together: their bins of one column fill two cache lines.
 pub(super) const BLOCK: usize = 128;
 
-/// From this many rows on a block is scored together, below it row by row.
-const ROWS_FOR_BLOCK: usize = 32;
+/// Rows that are scored together when there are few: one vector of bins.
+pub(super) const SMALL_BLOCK: usize = 32;
+
+/// From this many rows on a small block is quicker than row by row (docs/benchmarks/engines-catboost.md).
+pub(super) const ROWS_FOR_SMALL_BLOCK: usize = 8;
+
+/// From this many rows on one block is quicker than two small ones.
+pub(super) const ROWS_FOR_BLOCK: usize = SMALL_BLOCK + 1;
 
 /// The trees of a model.
 #[derive(Debug)]
@@ -61,7 +68,7 @@ impl Forest {
                 let trees = oblivious(trees, splits, dimension, leaf_values.len())?;
                 let planes = if dimension == 1 { Vec::new() } else { planes(&trees, &leaf_values, dimension) };
                 leaf_values.extend([0.0; REACH]);
-                Shape::Oblivious { one_row: OneRow::new(&trees), trees, planes }
+                Shape::Oblivious { one_row: OneRow::new(&trees, leaf_values.len()), trees, planes }
             }
             Trees::NonSymmetric(trees) => {
                 let last_leaf =
@@ -91,7 +98,10 @@ impl Forest {
         match &self.shape {
             Shape::Oblivious { one_row, .. } => {
                 let vectors = if has_avx2() { "avx2" } else { "portable" };
-                format!("{} below {ROWS_FOR_BLOCK} rows, blocks of {BLOCK} ({vectors}) above", one_row.name())
+                let one_row = one_row.name();
+                format!(
+                    "{one_row} below {ROWS_FOR_SMALL_BLOCK} rows, blocks of {SMALL_BLOCK} and {BLOCK} ({vectors}) above"
+                )
             }
             Shape::NonSymmetric(_) => "node by node".to_owned(),
         }
@@ -109,26 +119,30 @@ impl Forest {
         shape + size_of_val(&*self.leaf_values)
     }
 
-    /// Whether that many rows are better scored as a block, with a stride of [`BLOCK`].
-    pub(super) fn prefers_block(&self, rows: usize) -> bool {
-        rows >= ROWS_FOR_BLOCK
+    /// How many bins of a row [`Self::sum_row`] may read; those past the last column may be anything.
+    pub(super) fn row_bins(&self) -> usize {
+        match &self.shape {
+            Shape::Oblivious { one_row, .. } => one_row.columns(),
+            Shape::NonSymmetric(_) => 0,
+        }
     }
 
     /// Writes the sum of the leaves of one row, whose column `c` is `bins[c]`.
-    pub(super) fn sum_row(&self, bins: &[u8], sums: &mut [f64]) {
+    pub(super) fn sum_row(&self, bins: &[i8], sums: &mut [f64]) {
         match &self.shape {
             Shape::Oblivious { trees, one_row, .. } => one_row.sum(trees, &self.leaf_values, bins, sums),
             Shape::NonSymmetric(_) => self.sum_leaves(bins, 1, sums),
         }
     }
 
-    /// Writes the sum of the leaves of up to [`BLOCK`] rows: row-major, `dimension` values each. Column `c` of row `r`
-    /// is `bins[c * BLOCK + r]`.
-    pub(super) fn sum_block(&self, bins: &[u8], sums: &mut [f64]) {
-        let Shape::Oblivious { trees, planes, .. } = &self.shape else { return self.sum_leaves(bins, BLOCK, sums) };
+    /// Writes the sum of the leaves of up to `N` rows: row-major, `dimension` values each. Column `c` of row `r` is
+    /// `bins[c * N + r]`.
+    pub(super) fn sum_block<const N: usize>(&self, bins: &[i8], sums: &mut [f64]) {
+        let Shape::Oblivious { trees, planes, .. } = &self.shape else { return self.sum_leaves(bins, N, sums) };
         let planes = if planes.is_empty() { &self.leaf_values } else { planes };
-        let mut by_dimension = vec![[0.0; BLOCK]; self.dimension];
-        add_block(trees, planes, bins, &mut by_dimension);
+        let rows = sums.len() / self.dimension;
+        let mut by_dimension = vec![[0.0; N]; self.dimension];
+        add_block(trees, planes, bins.as_chunks::<N>().0, rows, &mut by_dimension);
         for (row, sums) in sums.chunks_exact_mut(self.dimension).enumerate() {
             for (sum, column) in sums.iter_mut().zip(&by_dimension) {
                 *sum = column[row];
@@ -136,7 +150,7 @@ impl Forest {
         }
     }
 
-    fn sum_leaves(&self, bins: &[u8], stride: usize, sums: &mut [f64]) {
+    fn sum_leaves(&self, bins: &[i8], stride: usize, sums: &mut [f64]) {
         sums.fill(0.0);
         self.each_leaf(bins, stride, sums.len() / self.dimension, |row, _, leaf| {
             let sums = &mut sums[row * self.dimension..][..self.dimension];
@@ -163,7 +177,7 @@ impl Forest {
     /// Calls `visit` with row, tree and the place of the leaf's values, tree after tree, for up to [`BLOCK`] rows.
     pub(super) fn each_leaf(
         &self,
-        bins: &[u8],
+        bins: &[i8],
         stride: usize,
         rows: usize,
         mut visit: impl FnMut(usize, usize, usize),
@@ -202,9 +216,80 @@ fn planes(trees: &[ObliviousTree], leaf_values: &[f64], dimension: usize) -> Vec
     planes
 }
 
-fn has_avx2() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    return std::arch::is_x86_feature_detected!("avx2");
-    #[cfg(not(target_arch = "x86_64"))]
-    false
+#[cfg(test)]
+mod tests {
+    use super::{BLOCK, Forest, SMALL_BLOCK, Shape, oblivious::add_block_portable, one_row::OneRow};
+    use crate::engine::catboost::{columns::Test, file::Trees};
+
+    /// Numbers that are the same in every run (xorshift64*).
+    struct Random(u64);
+
+    impl Random {
+        fn below(&mut self, limit: usize) -> usize {
+            self.0 ^= self.0 >> 12;
+            self.0 ^= self.0 << 25;
+            self.0 ^= self.0 >> 27;
+            (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % limit
+        }
+    }
+
+    /// A forest of trees of many depths, over borders and single values.
+    fn forest(random: &mut Random, trees: usize, columns: usize, dimension: usize, deepest: usize) -> Forest {
+        let splits: Vec<Test> = (0..300)
+            .map(|_| {
+                let (first, k) = (random.below(columns), random.below(255));
+                if random.below(3) == 0 { Test::value(first, k) } else { Test::border(first, k) }
+            })
+            .collect();
+        let depths: Vec<usize> = (0..trees).map(|_| random.below(deepest + 1)).collect();
+        let values: usize = depths.iter().map(|depth| dimension << depth).sum();
+        let trees = depths.iter().map(|&depth| (0..depth).map(|_| random.below(splits.len())).collect()).collect();
+        let values = (0..values).map(|_| random.below(1 << 30) as f64 / 7.0 - 5e7).collect();
+        Forest::new(&Trees::Oblivious(trees), &splits, dimension, values).unwrap()
+    }
+
+    #[test]
+    fn all_kernels_add_the_same_leaves_in_the_same_order() {
+        let mut random = Random(7);
+        for (trees, columns, dimension, deepest) in [
+            (0, 1, 1, 0),
+            (1, 1, 1, 6),
+            (31, 5, 1, 8),
+            (100, 40, 1, 6),
+            (70, 300, 2, 6),
+            (65, 17, 5, 10),
+            (9, 3, 3, 16),
+        ] {
+            let forest = forest(&mut random, trees, columns, dimension, deepest);
+            check_blocks::<SMALL_BLOCK>(&forest, columns, &mut random);
+            check_blocks::<BLOCK>(&forest, columns, &mut random);
+        }
+    }
+
+    fn check_blocks<const N: usize>(forest: &Forest, columns: usize, random: &mut Random) {
+        let Shape::Oblivious { trees, planes, .. } = &forest.shape else { panic!("trees of levels") };
+        let bins: Vec<i8> = (0..columns * N).map(|_| random.below(256) as u8 as i8).collect();
+        let dimension = forest.dimension();
+        // What every other way must give: one tree after the other, in plain code.
+        let mut expected = vec![0.0; N * dimension];
+        for (row, sums) in expected.chunks_exact_mut(dimension).enumerate() {
+            let own: Vec<i8> = bins.iter().skip(row).step_by(N).copied().collect();
+            OneRow::Plain.sum(trees, &forest.leaf_values, &own, sums);
+            let mut padded = own;
+            padded.resize(columns.max(forest.row_bins()), 0);
+            let mut shuffled = vec![f64::NAN; dimension];
+            forest.sum_row(&padded, &mut shuffled);
+            assert_eq!(shuffled, sums, "row {row} of {columns} columns");
+        }
+        for rows in [1, 7, 8, N - 1, N] {
+            let mut sums = vec![f64::NAN; rows * dimension];
+            forest.sum_block::<N>(&bins, &mut sums);
+            assert_eq!(sums, expected[..rows * dimension], "{rows} rows");
+        }
+        let planes = if planes.is_empty() { &forest.leaf_values } else { planes };
+        let mut sums = vec![[0.0; N]; dimension];
+        add_block_portable(trees, planes, bins.as_chunks().0, N, &mut sums);
+        let portable: Vec<f64> = (0..N * dimension).map(|at| sums[at % dimension][at / dimension]).collect();
+        assert_eq!(portable, expected);
+    }
 }

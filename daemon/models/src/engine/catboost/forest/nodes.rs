@@ -33,7 +33,7 @@ struct Step {
 impl NodeTree {
     /// Calls `visit` with each of `rows` rows and the place of its leaf's values. Column `c` of row `r` is
     /// `bins[c * stride + r]`.
-    pub(super) fn each_leaf(&self, bins: &[u8], stride: usize, rows: usize, mut visit: impl FnMut(usize, usize)) {
+    pub(super) fn each_leaf(&self, bins: &[i8], stride: usize, rows: usize, mut visit: impl FnMut(usize, usize)) {
         let mut at = [0_usize; BLOCK];
         for (group, at) in at[..rows].chunks_mut(ABREAST).enumerate() {
             for _ in 0..self.depth {
@@ -97,7 +97,7 @@ pub(super) fn node_tree(nodes: &[Node], splits: &[Test], last_leaf: usize) -> Re
 fn end(at: usize, node: &Node, last_leaf: usize) -> Result<Step, Fault> {
     let value = node.value.filter(|&value| value <= last_leaf);
     let value = value.ok_or_else(|| invalid("a tree ends in a leaf that is not there"))?;
-    Ok(Step { test: Test { column: 0, flip: 0, at_least: 0 }, next: [step_number(at)?; 2], value })
+    Ok(Step { test: Test::NEVER, next: [step_number(at)?; 2], value })
 }
 
 fn step_number(at: usize) -> Result<u32, Fault> {

@@ -1,0 +1,257 @@
+//! Three times the load that it can bear: the daemon completes as much as at its limit, and still answers `/ping`.
+//!
+//! Minutes on two quiet cores, so only on request; docs/benchmarks/overload.md has what it printed:
+//!
+//!     YUMMY_LONG_TESTS=1 cargo test --release -p yummyd --test overload -- --nocapture
+//!
+//! The daemon is a process of its own on core 0 (taskset), with one I/O and one compute thread; the load, open loop,
+//! comes from the other core. YUMMYD names another binary of it.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test that prints a table")]
+
+use std::{
+    cell::RefCell,
+    collections::BTreeMap,
+    io::{BufRead as _, BufReader},
+    net::SocketAddr,
+    path::Path,
+    process::{Child, Command, Stdio},
+    rc::Rc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::{Request, client::conn::http1::SendRequest};
+use tokio::{net::TcpStream, task::LocalSet, time::sleep_until};
+
+/// Connections at most: beyond them a request is late, and counted as such.
+const MAX_CONNECTIONS: usize = 2000;
+/// How long one load lasts.
+const SECONDS: u64 = 6;
+/// A client gives up after this, and says so to the daemon.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+#[test]
+fn three_times_its_limit_costs_nothing_of_what_it_completes() {
+    if std::env::var_os("YUMMY_LONG_TESTS").is_none() {
+        eprintln!("skipped: set YUMMY_LONG_TESTS=1");
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    println!("| rows | offered/s | completed/s | refused or late | p50 ms of what completed | slowest /ping ms |");
+    println!("|---|---|---|---|---|---|");
+    // Without optimisation the generator is too slow for small requests.
+    let small = (!cfg!(debug_assertions)).then_some(20);
+    for rows in small.into_iter().chain([1000]) {
+        // A daemon each time: what the first left behind is not the second's.
+        let daemon = Daemon::start();
+        LocalSet::new().block_on(&runtime, overload(daemon.address, rows));
+    }
+}
+
+async fn overload(address: SocketAddr, rows: usize) {
+    let body = body(rows);
+    let limit = closed_loop(address, &body).await;
+    let at_limit = offer(address, &body, rows, limit).await;
+    let beyond = offer(address, &body, rows, 3.0 * limit).await;
+    let share = beyond.completed / at_limit.completed;
+    println!("\n{rows} rows: completes {:.1} % of what it completes at its limit of {limit:.0}/s\n", share * 100.0);
+    assert!(share >= 0.95, "{share}");
+    assert!(beyond.slowest_ping < Duration::from_millis(50), "{:?}", beyond.slowest_ping);
+    assert!(beyond.offered >= 2.7 * limit, "the generator sent {:.0}/s", beyond.offered);
+}
+
+/// What it completes a second with always 16 requests in flight: its limit.
+async fn closed_loop(address: SocketAddr, body: &Bytes) -> f64 {
+    let done = Rc::new(RefCell::new(0_u32));
+    let begin = Instant::now();
+    let clients = (0..16).map(|_| {
+        let (done, body) = (Rc::clone(&done), body.clone());
+        async move {
+            let mut connection = connect(address).await.unwrap();
+            while begin.elapsed() < Duration::from_secs(SECONDS) {
+                assert_eq!(call(&mut connection, score(&body)).await, Some(200));
+                *done.borrow_mut() += 1;
+            }
+        }
+    });
+    futures_util::future::join_all(clients).await;
+    let done = *done.borrow();
+    f64::from(done) / begin.elapsed().as_secs_f64()
+}
+
+/// What one load came to.
+struct Outcome {
+    offered: f64,
+    completed: f64,
+    slowest_ping: Duration,
+}
+
+#[derive(Default)]
+struct Seen {
+    idle: Vec<SendRequest<Full<Bytes>>>,
+    open: usize,
+    answers: BTreeMap<&'static str, u32>,
+    times: Vec<Duration>,
+}
+
+/// Sends at `rate`, whatever comes back.
+async fn offer(address: SocketAddr, body: &Bytes, rows: usize, rate: f64) -> Outcome {
+    let seen = Rc::new(RefCell::new(Seen::default()));
+    let begin = Instant::now();
+    let end = begin + Duration::from_secs(SECONDS);
+    let pings = tokio::task::spawn_local(ping(address, end));
+    let mut sent = 0_u32;
+    loop {
+        let due = begin + Duration::from_secs_f64(f64::from(sent) / rate);
+        if due >= end || Instant::now() >= end {
+            break;
+        }
+        if due > Instant::now() {
+            sleep_until(due.into()).await;
+        } else if sent % 64 == 0 {
+            tokio::task::yield_now().await;
+        }
+        sent += 1;
+        tokio::task::spawn_local(one(address, Rc::clone(&seen), body.clone(), end));
+    }
+    let slowest_ping = pings.await.unwrap();
+    let mut seen = seen.borrow_mut();
+    seen.times.sort_unstable();
+    let completed = seen.times.len() as f64 / SECONDS as f64;
+    let median = seen.times.get(seen.times.len() / 2).map_or(0.0, |time| time.as_secs_f64() * 1e3);
+    println!(
+        "| {rows} | {:.0} | {completed:.0} | {:?} | {median:.1} | {:.1} |",
+        f64::from(sent) / SECONDS as f64,
+        seen.answers,
+        slowest_ping.as_secs_f64() * 1e3
+    );
+    Outcome { offered: f64::from(sent) / SECONDS as f64, completed, slowest_ping }
+}
+
+/// One request on a connection that is free, or on a new one.
+async fn one(address: SocketAddr, seen: Rc<RefCell<Seen>>, body: Bytes, end: Instant) {
+    let begin = Instant::now();
+    let idle = seen.borrow_mut().idle.pop();
+    let connection = match idle {
+        Some(connection) => Some(connection),
+        None if seen.borrow().open < MAX_CONNECTIONS => {
+            seen.borrow_mut().open += 1;
+            connect(address).await
+        }
+        None => None,
+    };
+    let word = match connection {
+        None => "no connection",
+        Some(mut connection) => match call(&mut connection, score(&body)).await {
+            Some(status) => {
+                let mut seen = seen.borrow_mut();
+                seen.idle.push(connection);
+                match status {
+                    // What comes after the end was not completed in these seconds.
+                    200 if Instant::now() < end => {
+                        seen.times.push(begin.elapsed());
+                        "200"
+                    }
+                    200 => "after the end",
+                    429 => "429",
+                    503 => "503",
+                    504 => "504",
+                    _ => "other",
+                }
+            }
+            None => {
+                seen.borrow_mut().open -= 1;
+                "gave up"
+            }
+        },
+    };
+    *seen.borrow_mut().answers.entry(word).or_default() += 1;
+}
+
+/// Asks whether it is alive, twenty times a second; gives the longest time it took.
+async fn ping(address: SocketAddr, end: Instant) -> Duration {
+    let mut connection = connect(address).await.unwrap();
+    let mut slowest = Duration::ZERO;
+    while Instant::now() < end {
+        let begin = Instant::now();
+        let request = Request::get("/ping").header("host", "test").body(Full::default()).unwrap();
+        assert_eq!(call(&mut connection, request).await, Some(200), "/ping");
+        slowest = slowest.max(begin.elapsed());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    slowest
+}
+
+async fn connect(address: SocketAddr) -> Option<SendRequest<Full<Bytes>>> {
+    let stream = TcpStream::connect(address).await.ok()?;
+    stream.set_nodelay(true).unwrap();
+    let (sender, connection) =
+        hyper::client::conn::http1::handshake(hyper_util::rt::TokioIo::new(stream)).await.ok()?;
+    tokio::task::spawn_local(connection);
+    Some(sender)
+}
+
+fn score(body: &Bytes) -> Request<Full<Bytes>> {
+    Request::post("/models/wine/invocations")
+        .header("host", "test")
+        .header("content-type", "application/json")
+        .header("x-request-timeout-ms", PATIENCE.as_millis().to_string())
+        .body(Full::new(body.clone()))
+        .unwrap()
+}
+
+/// The status of the answer; `None` when none came in time.
+async fn call(connection: &mut SendRequest<Full<Bytes>>, request: Request<Full<Bytes>>) -> Option<u16> {
+    let exchange = async {
+        connection.ready().await.ok()?;
+        let answer = connection.send_request(request).await.ok()?;
+        let status = answer.status().as_u16();
+        answer.into_body().collect().await.ok()?;
+        Some(status)
+    };
+    tokio::time::timeout(2 * PATIENCE, exchange).await.ok()?
+}
+
+fn body(rows: usize) -> Bytes {
+    let row = "[14.23, 1.71, 2.43, 15.6, 127.0, 2.8, 3.06, 0.28, 2.29, 5.64, 1.04, 3.92, 1065.0]";
+    let columns = r#"["alcohol", "malic_acid", "ash", "alcalinity_of_ash", "magnesium", "total_phenols", "flavanoids",
+        "nonflavanoid_phenols", "proanthocyanins", "color_intensity", "hue", "od280/od315_of_diluted_wines", "proline"]"#;
+    let data = vec![row; rows].join(", ");
+    format!(r#"{{"dataframe_split": {{"columns": {columns}, "data": [{data}]}}}}"#).into()
+}
+
+/// `yummyd` on the demo models, on a core of its own.
+struct Daemon {
+    process: Child,
+    address: SocketAddr,
+}
+
+impl Daemon {
+    fn start() -> Self {
+        let binary = std::env::var_os("YUMMYD").unwrap_or_else(|| env!("CARGO_BIN_EXE_yummyd").into());
+        let mlruns = Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/mlruns");
+        let mut process = Command::new("taskset")
+            .args(["-c", "0"])
+            .arg(binary)
+            .arg("--mlruns")
+            .arg(mlruns)
+            .args(["--listen", "127.0.0.1:0", "--admin-listen", "off", "--log", "warn"])
+            .args(["--io-threads", "1", "--compute-threads", "1"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // `yummyd … serves … on http://ADDRESS`
+        let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let address = lines.map_while(Result::ok).find_map(|line| line.split_once("http://")?.1.parse().ok()).unwrap();
+        Self { process, address }
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
