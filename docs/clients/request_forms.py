@@ -328,7 +328,8 @@ class Forms:
                 except (TypeError, ValueError, OverflowError):
                     pass
             if self.chance(0.08):
-                column = column.astype(self.random.choice(["object", "Float64"]) if kind in dtypes and kind != "boolean" else "object")
+                numeric = kind in dtypes and kind != "boolean" and column.dtype.kind in "iuf"
+                column = column.astype(self.random.choice(["object", "Float64"]) if numeric else "object")
                 column[self.random.randrange(count)] = None
             frame[name] = column.to_numpy() if self.chance(0.5) and str(column.dtype) in ("object",) else column
         if self.chance(0.1) and count:

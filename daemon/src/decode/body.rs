@@ -38,7 +38,8 @@ pub(crate) fn read(form: Form, body: &[u8], plan: &Plan) -> Result<Read, Protoco
     let decoded = text::decode(body).map_err(|reason| ProtocolError::not_json(&reason.0))?;
     let value = json::parse(&decoded).map_err(|reason| {
         let quote = if reason.0.contains('\'') { '"' } else { '\'' };
-        ProtocolError::not_json(&format!("JSONDecodeError({quote}{}{quote})", reason.0))
+        // Python shows the `repr` of the exception, in which a backslash is two.
+        ProtocolError::not_json(&format!("JSONDecodeError({quote}{}{quote})", reason.0.replace('\\', "\\\\")))
     })?;
     let style = if form == Form::Json && !old_shape(&value) { Style::Wrapped } else { Style::Bare };
     match (form, style) {
@@ -63,7 +64,10 @@ pub(crate) fn file(table: Table, plan: &Plan) -> Result<Read, ProtocolError> {
 /// The shapes of the protocol before 2.0: `{"columns", "data"}` or a list of records.
 fn old_shape(value: &Value) -> bool {
     match value {
-        Value::List(items) => items.iter().all(Value::is_dict) && !items.is_empty(),
+        Value::List(items) => {
+            let named = |item: &Value| matches!(item, Value::Dict(dict) if !dict.is_empty());
+            items.iter().all(Value::is_dict) && items.iter().any(named)
+        }
         Value::Dict(dict) => {
             dict.get("data").is_some()
                 && dict.get("columns").is_some()

@@ -171,10 +171,8 @@ fn columns_table(columns: Vec<(Box<str>, Array)>) -> Result<Table, String> {
         return Err(no_frame("If using all scalar values, you must pass an index"));
     }
     let mut rows = None;
-    for (_, array) in columns.iter().filter(|(_, array)| !array.scalar) {
-        let Some(&len) = array.shape.first() else {
-            return Err(no_frame("Per-column arrays must each be 1-dimensional"));
-        };
+    // An array of no dimensions is repeated like a single value.
+    for &len in columns.iter().filter_map(|(_, array)| array.shape.first()) {
         if *rows.get_or_insert(len) != len {
             return Err(no_frame("All arrays must be of the same length"));
         }
@@ -310,10 +308,16 @@ impl Table {
 impl Data {
     /// A scalar of a typed column repeated: the dtype stays.
     fn stretched_as_is(self, rows: usize) -> Self {
+        fn repeated<T: Clone>(values: &[T], rows: usize) -> Vec<T> {
+            values.iter().take(1).cycle().take(rows).cloned().collect()
+        }
         match self {
-            Self::Single(values) => Self::Single(vec![values.first().copied().unwrap_or(f32::NAN); rows]),
-            Self::Int32(values) => Self::Int32(vec![values.first().copied().unwrap_or(0); rows]),
-            Self::Float(values) => Self::Float(vec![values.first().copied().unwrap_or(f64::NAN); rows]),
+            Self::Bool(values) => Self::Bool(repeated(&values, rows)),
+            Self::Int(values) => Self::Int(repeated(&values, rows)),
+            Self::Int32(values) => Self::Int32(repeated(&values, rows)),
+            Self::Float(values) => Self::Float(repeated(&values, rows)),
+            Self::Single(values) => Self::Single(repeated(&values, rows)),
+            Self::Text(values) => Self::Text(repeated(&values, rows)),
             other => other.stretched(rows),
         }
     }

@@ -25,9 +25,8 @@ pub use pool::Pool;
 
 /// Work that is expected to take longer leaves the I/O thread.
 ///
-/// `cargo bench -p yummyd --bench execute` measures what handing over costs ([`split`] quotes it): so far below 100 µs
-/// that it is lost in the prediction, while a thread that answers 100 µs requests in turn still answers 10,000 a second
-/// and keeps a request that came in beside them waiting for no longer than that.
+/// Handing over and back costs 11 µs of CPU (docs/benchmarks/executors.md: one row 29.9 µs on the pool, 18.6 µs inline):
+/// about a tenth of 100 µs. And a thread that answers 100 µs requests in turn still answers 10,000 a second.
 pub const INLINE_LIMIT: Duration = Duration::from_micros(100);
 /// What decoding and reading one byte of a body costs, nanoseconds: 300 to 700 MB/s (docs/benchmarks/decode.md).
 const NS_PER_BODY_BYTE: f64 = 3.0;

@@ -18,7 +18,8 @@ use yummy_models::{Frame, Method, ScoreError, Scorer};
 
 use super::{Cost, Pool};
 
-/// Batches that are expected to take longer are split.
+/// Batches that are expected to take longer are split. Chosen, not measured: fifty times what waking a thread is taken to
+/// cost. `cargo bench -p yummyd --bench execute` prints where splitting begins to pay.
 pub const SPLIT_FROM: Duration = Duration::from_micros(500);
 /// What one chunk should take: long enough that taking it costs nothing, short enough that the last one to finish is
 /// not waited for long.
@@ -130,7 +131,7 @@ impl<M: SharedScorer> Batch<M> {
     fn score(&self, chunk: usize) -> Result<Vec<f64>, ScoreError> {
         let rows = self.rows(chunk);
         let cells = &self.frame.cells()[rows.start * self.frame.cols()..rows.end * self.frame.cols()];
-        // Copying a row is a hundredth of predicting it, and lets engines have one kind of input.
+        // A copy of the cells lets engines have one kind of input.
         let part = Frame::from_cells(cells.to_vec(), rows.len(), self.frame.cols()).expect("whole rows were cut");
         let mut values = Vec::new();
         self.model.scorer().score(self.method, &part, &mut values)?;

@@ -309,6 +309,10 @@ pub(super) fn positional_split(plan: &PositionalPlan, cursor: &mut Cursor<'_>, f
         Field::Columns => (labels(cursor)? == plan.width).then_some(()),
         Field::Data => matrix(plan, cursor, frame).map(|_| ()),
     })?;
+    // A tensor of one column is refused when no row of the index is labelled 0.
+    if plan.width == 1 && fields.index.is_some() {
+        return None;
+    }
     (fields.data && fields.index.is_none_or(|len| len == frame.rows())).then_some(fields.columns)
 }
 

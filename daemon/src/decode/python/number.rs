@@ -154,12 +154,14 @@ mod tests {
             ("-Infinity", f64::NEG_INFINITY),
             ("InF", f64::INFINITY),
             ("1e400", f64::INFINITY),
-            ("\u{a0}7\u{1f}", 7.0),
+            ("\u{a0}7\u{2028}", 7.0),
+            ("٣_١.٥", 31.5),
         ] {
             assert_eq!(float_of_text(text), Some(value), "{text:?}");
         }
         assert!(float_of_text("NaN").unwrap().is_nan());
-        for text in ["", "abc", "1__0", "_1", "1_", "1_.5", "0x10", "--1", "1e", "1 2", ".", "infinit", "e5"] {
+        for text in ["", "abc", "1__0", "_1", "1_", "1_.5", "0x10", "--1", "1e", "1 2", ".", "infinit", "e5", "7\u{1f}"]
+        {
             assert_eq!(float_of_text(text), None, "{text:?}");
         }
     }
