@@ -66,8 +66,8 @@ pub(super) fn array(array: &Array, plan: &Plan, frame: &mut Frame) -> Result<Bou
         for place in 0..width {
             let value = array.data.value(row * width + place).ok_or("a value of no accepted type")?;
             let value = if categories.at(place) { category(&value)? } else { number(&value)? };
-            if places.get(place).is_some_and(Option::is_some) {
-                cells[place] = value;
+            if let (Some(Some(_)), Some(cell)) = (places.get(place), cells.get_mut(place)) {
+                *cell = value;
             }
         }
     }

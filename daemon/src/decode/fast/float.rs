@@ -318,7 +318,7 @@ mod tests {
             // Halfway between two doubles, and a little beside.
             let half = usual.abs() + 1.0;
             let gap = f64::from_bits(half.to_bits() + 1) - half;
-            check(format_args!("{:.60}", half));
+            check(format_args!("{half:.60}"));
             check(format_args!("{}5", format_args!("{:.*}", (other % 18) as usize, half + gap)));
         }
     }
