@@ -67,12 +67,14 @@ fn measure(folder: &Path, name: &str) -> String {
     let frame = frame(folder, &*ours.model);
     println!("<!-- {name}: {} -->", ours.model.summary().kernels);
     let held = ours.model.summary().memory_bytes as f64 / 1e6;
-    let mut engines = vec![ours];
-    #[cfg(feature = "reference-catboost")]
-    engines.push(load(|| {
-        use yummy_models::engine::catboost::CatBoostReference;
-        Box::new(CatBoostReference::read("model.cbm", &bytes, ModelType::Regressor).unwrap())
-    }));
+    let engines = vec![
+        ours,
+        #[cfg(feature = "reference-catboost")]
+        load(|| {
+            use yummy_models::engine::catboost::CatBoostReference;
+            Box::new(CatBoostReference::read("model.cbm", &bytes, ModelType::Regressor).unwrap())
+        }),
+    ];
     let expected: Vec<f64> = doubles(&fs::read(folder.join("expected.f64")).unwrap());
     for engine in &engines {
         check(name, &*engine.model, &frame, &expected);
