@@ -11,28 +11,32 @@ use serde_json::Value;
 #[test]
 fn every_recorded_request_is_answered_as_by_mlflow() {
     let fixture = Fixture::demo();
+    let golden = std::fs::read_to_string(assets().join("golden.jsonl")).unwrap();
+    let pairs: Vec<Value> = golden.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    // When wine/3 comes, wine/2 is neither the newest nor named by an alias, and is not served any more.
+    let (next, first): (Vec<_>, Vec<_>) =
+        pairs.iter().partition(|pair| pair["model"] == "wine" && pair["version"] == 3);
+    first.iter().for_each(|pair| compare(&fixture, pair));
     copy(&assets().join("next"), fixture.root());
     fixture.admin_call("POST", "/rescan", &[], b"");
-    let golden = std::fs::read_to_string(assets().join("golden.jsonl")).unwrap();
-    let mut compared = 0;
-    for line in golden.lines() {
-        let pair: Value = serde_json::from_str(line).unwrap();
-        let path = format!("/models/{}/versions/{}/invocations", pair["model"].as_str().unwrap(), pair["version"]);
-        let answer = fixture.post(&path, pair["body"].as_str().unwrap());
-        assert_eq!(u64::from(answer.status), pair["status"], "{path}: {}", answer.text());
-        if answer.status == 200 {
-            assert_eq!(answer.text(), pair["answer"].as_str().unwrap(), "{path}");
-            let label = format!("{}/{}", pair["model"].as_str().unwrap(), pair["version"]);
-            assert_eq!(answer.header("x-yummy-model"), Some(label.as_str()));
-        } else {
-            let answer = answer.json();
-            for (key, value) in pair["answer"].as_object().unwrap() {
-                assert_eq!(&answer[key], value, "{path} {key}");
-            }
+    next.iter().for_each(|pair| compare(&fixture, pair));
+    assert_eq!((first.len() + next.len(), next.is_empty()), (42, false));
+}
+
+fn compare(fixture: &Fixture, pair: &Value) {
+    let path = format!("/models/{}/versions/{}/invocations", pair["model"].as_str().unwrap(), pair["version"]);
+    let answer = fixture.post(&path, pair["body"].as_str().unwrap());
+    assert_eq!(u64::from(answer.status), pair["status"], "{path}: {}", answer.text());
+    if answer.status == 200 {
+        assert_eq!(answer.text(), pair["answer"].as_str().unwrap(), "{path}");
+        let label = format!("{}/{}", pair["model"].as_str().unwrap(), pair["version"]);
+        assert_eq!(answer.header("x-yummy-model"), Some(label.as_str()));
+    } else {
+        let answer = answer.json();
+        for (key, value) in pair["answer"].as_object().unwrap() {
+            assert_eq!(&answer[key], value, "{path} {key}");
         }
-        compared += 1;
     }
-    assert_eq!(compared, 42);
 }
 
 #[test]
@@ -136,7 +140,9 @@ fn every_route_that_is_described_exists() {
             }
             let path = if path.ends_with(".svg") { format!("{path}?seconds=1") } else { path.clone() };
             let answer = fixture.client().call(&method.to_uppercase(), &path, &[], b"");
-            assert!(![404, 405].contains(&answer.status), "{method} {path}: {}", answer.status);
+            // A stage that no version has is not found either, but in other words than a route that is not there.
+            assert_ne!(answer.status, 405, "{method} {path}");
+            assert_ne!(answer.text(), r#"{"detail":"Not Found"}"#, "{method} {path}");
         }
     }
     assert!(fixture.get("/docs").text().contains("<title>yummyd</title>"));
