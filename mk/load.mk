@@ -2,7 +2,7 @@
 
 .PHONY: test-long null-server
 
-test-long: ## searches on servers of known capacity, with the machine otherwise idle (15 minutes)
+test-long: ## searches on servers of known capacity, with the machine otherwise idle (11 minutes)
 	YUMMY_LONG_TESTS=1 $(CARGO) test --release --locked -p yummy-load --test truth -- --nocapture --test-threads=1
 
 null-server: ## a server that answers at once, as the ceiling of load generators; stops after ten minutes

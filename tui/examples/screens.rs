@@ -57,11 +57,11 @@ fn main() {
     pty.send("?2t\r");
     pty.watch(Duration::from_millis(1500));
     save(&pty, directory, "try-a-row");
-    // Out of the form, then the burst is stopped, and a whole search for the breaking point is seen.
-    pty.send("\u{1b}");
-    pty.watch(KEY_PAUSE);
+    // The first Esc stops the burst, the next one leaves the form; then a whole search for the breaking point is seen.
     pty.send("\u{1b}");
     assert!(pty.until(patience, |screen| !screen.contains("▶ burst")), "the burst goes on");
+    pty.send("\u{1b}");
+    pty.watch(KEY_PAUSE);
     pty.send("3js");
     pty.expect("▶ find", patience);
     assert!(pty.until(SEARCH, |screen| !screen.contains("▶ find")), "the search goes on");
