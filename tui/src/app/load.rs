@@ -1,6 +1,6 @@
 //! The Load screen's state: scenarios, settings, the run that goes on, its report and the baseline.
 
-use yummy_api::load::{LoadReport, Trial};
+use yummy_api::load::{LimitKind, LoadReport, Trial};
 
 use super::rows::ModelKey;
 
@@ -236,6 +236,9 @@ pub(crate) fn set(setting: &mut Setting, typed: &str) -> Result<(), String> {
 pub(crate) fn outcome(report: &LoadReport) -> String {
     use crate::format::{count, ms};
     if let Some(limit) = &report.limit {
+        if limit.kind == LimitKind::Generator {
+            return format!(">= {}/s: the generator, not the server, was the limit", count(limit.rate));
+        }
         let broke = limit.broke.as_deref().map(|b| format!(", then {b} breaks")).unwrap_or_default();
         let confirmed = if limit.confirmed { ", confirmed" } else { "" };
         return format!(
