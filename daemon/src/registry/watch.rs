@@ -225,11 +225,11 @@ mod tests {
 
     #[test]
     fn beside_a_database_only_its_files_matter() {
-        let only = Some((PathBuf::from("/home"), b"mlflow.db".to_vec()));
+        let only = Some((PathBuf::from("/store"), b"mlflow.db".to_vec()));
         let mut shared = Shared { only, ..Shared::default() };
         let create = EventKind::Create(CreateKind::Any);
-        assert!(!shared.note(event(create, "/home/other")));
-        assert!(shared.note(event(create, "/home/mlflow.db-journal")));
-        assert!(shared.note(event(create, "/home/mlruns/models")));
+        assert!(!shared.note(event(create, "/store/other")));
+        assert!(shared.note(event(create, "/store/mlflow.db-journal")));
+        assert!(shared.note(event(create, "/store/mlruns/models")));
     }
 }

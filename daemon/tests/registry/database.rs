@@ -83,7 +83,9 @@ fn a_server_keeps_its_artifacts_in_another_directory() {
     let folder = copied("mlartifacts");
     let database = rusqlite::Connection::open(folder.path().join("mlflow.db")).unwrap();
     // What `mlflow server` writes: the proxied location in place of a path.
-    let prefix = "/srv/research/mlflow/disk/sq3/mlruns/";
+    let location: String = database.query_row("SELECT artifact_uri FROM runs LIMIT 1", [], |row| row.get(0)).unwrap();
+    let (root, _) = location.split_once("/mlruns/").unwrap();
+    let prefix = format!("{root}/mlruns/");
     for (table, column) in
         [("logged_models", "artifact_location"), ("model_versions", "storage_location"), ("runs", "artifact_uri")]
     {

@@ -155,16 +155,18 @@ impl Daemon {
     pub(crate) fn start(beside: &Path) -> Option<Self> {
         let named = std::env::var_os("YUMMYD").map(PathBuf::from);
         let program = named.unwrap_or_else(|| beside.with_file_name("yummyd"));
-        let mlruns = Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/mlruns");
+        let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let version = Command::new(&program).arg("--version").output().ok()?;
-        if !String::from_utf8_lossy(&version.stdout).contains("yummyd") || !mlruns.is_dir() {
+        if !String::from_utf8_lossy(&version.stdout).contains("yummyd") || !project.join("assets/mlruns").is_dir() {
             return None;
         }
         let port = free_port();
         let listen = format!("127.0.0.1:{port}");
-        let child = Command::new(&program)
-            .arg("--mlruns")
-            .arg(&mlruns)
+        let program = program.canonicalize().ok()?;
+        // As a user starts it: pictures show the directory as it was given.
+        let child = Command::new(program)
+            .current_dir(project)
+            .args(["--mlruns", "assets/mlruns"])
             .args(["--listen", &listen, "--admin-listen", "127.0.0.1:0"])
             .stdout(Stdio::null())
             .stderr(Stdio::null())

@@ -365,7 +365,8 @@ fn long(bytes: &[u8]) -> Item<'static> {
     Item::Int(i64::from_le_bytes(wide))
 }
 
-/// Python's `raw-unicode-escape`, which protocol 0 writes text in: Latin-1 with `\uXXXX` for everything else.
+/// Python's `raw-unicode-escape`, which protocol 0 writes text in: Latin-1, and for everything else `\u`
+/// with four hexadecimal digits or `\U` with eight.
 fn unescape(line: &[u8]) -> Option<String> {
     let mut text = String::with_capacity(line.len());
     let mut rest = line;

@@ -273,7 +273,7 @@ impl Reader<'_> {
         Ok(None)
     }
 
-    /// Reads `uXXXX`, which the reader stands at; stays where it is when there are not four digits.
+    /// Reads the `u` that the reader stands at and four hexadecimal digits; stays where it is when there are fewer.
     fn four_hex(&mut self) -> Option<u32> {
         let digits = self.bytes.get(self.at + 1..self.at + 5)?;
         let number = digits.iter().try_fold(0, |sum, &byte| Some(sum * 16 + char::from(byte).to_digit(16)?))?;
