@@ -10,7 +10,7 @@ The tests' own data come from it too:
 
 Needs catboost, numpy and pandas, and cargo. Each model is trained, saved in both formats and loaded again (JSON does not
 keep every bit, so its answers are those of the model that was read back); its rows and answers go to a folder, and
-`cargo run --example catboost_compare` scores the same rows and counts the bits that differ.
+`cargo run --release --example catboost_compare` scores the same rows and counts the bits that differ.
 """
 
 import argparse
@@ -354,7 +354,7 @@ def main():
     if options.only_write:
         return
     root = pathlib.Path(__file__).resolve().parents[3]
-    command = ["cargo", "run", "-q", "-p", "yummy-models", "--example", "catboost_compare", "--", str(out)]
+    command = ["cargo", "run", "--release", "-q", "-p", "yummy-models", "--example", "catboost_compare", "--", str(out)]
     raise SystemExit(subprocess.run(command, cwd=root, env=dict(os.environ)).returncode)
 
 

@@ -14,7 +14,7 @@ use super::tree::{Bitset, Missing, Split, Tree, category, has_bit, is_zero};
 const THRESHOLDS_PER_COLUMN: usize = 254;
 
 /// Values in a block of the two-level search.
-const BLOCK: usize = 16;
+pub(super) const BLOCK: usize = 16;
 
 /// The columns of a forest and how they are filled.
 #[derive(Debug)]
@@ -73,14 +73,21 @@ impl Columns {
     }
 
     /// Fills the bytes of some rows: `cells` are the rows, `width` cells each; column `c` of row `r` goes to
-    /// `bytes[c * stride + r]`.
+    /// `bytes[c * stride + r]`. `count` is [`count_below`] or the same in vector instructions.
     #[inline(always)]
-    pub(super) fn fill(&self, cells: &[f64], width: usize, stride: usize, bytes: &mut [i8]) {
+    pub(super) fn fill(
+        &self,
+        cells: &[f64],
+        width: usize,
+        stride: usize,
+        bytes: &mut [i8],
+        count: impl Fn(&[f64; BLOCK], f64) -> usize + Copy,
+    ) {
         for feature in &self.features {
             for (row, cells) in cells.chunks_exact(width).enumerate() {
                 let value = cells[feature.feature];
                 let value = if value.abs() <= self.tiny { 0.0 } else { value };
-                feature.fill(value, |column, byte| bytes[usize::from(column) * stride + row] = byte);
+                feature.fill(value, count, |column, byte| bytes[usize::from(column) * stride + row] = byte);
             }
         }
     }
@@ -88,9 +95,9 @@ impl Columns {
 
 impl FeatureColumns {
     #[inline(always)]
-    fn fill(&self, value: f64, mut set: impl FnMut(u16, i8)) {
+    fn fill(&self, value: f64, count: impl Fn(&[f64; BLOCK], f64) -> usize, mut set: impl FnMut(u16, i8)) {
         let is_nan = value.is_nan();
-        let bin = if is_nan { self.zero } else { self.search.below(value) };
+        let bin = if is_nan { self.zero } else { self.search.below(value, count) };
         for column in &self.numeric {
             let (missing, left) = column.rule;
             let is_missing = match missing {
@@ -147,12 +154,12 @@ impl Search {
 
     /// `value` is not NaN.
     #[inline(always)]
-    fn below(&self, value: f64) -> u16 {
+    fn below(&self, value: f64, count: impl Fn(&[f64; BLOCK], f64) -> usize) -> u16 {
         let below = match &self.coarse {
             Some(coarse) => {
-                let block = if self.fine.len() == BLOCK { 0 } else { count_below(coarse, value) };
+                let block = if self.fine.len() == BLOCK { 0 } else { count(coarse, value) };
                 let (blocks, _) = self.fine.as_chunks::<BLOCK>();
-                block * BLOCK + count_below(&blocks[block], value)
+                block * BLOCK + count(&blocks[block], value)
             }
             None => self.fine[..self.count].partition_point(|&threshold| threshold < value),
         };
@@ -161,9 +168,9 @@ impl Search {
     }
 }
 
-/// Without branches, so that it becomes a few vector comparisons.
+/// How many thresholds are less than a value. Without branches, so that it becomes a few vector comparisons.
 #[inline(always)]
-fn count_below(thresholds: &[f64; BLOCK], value: f64) -> usize {
+pub(super) fn count_below(thresholds: &[f64; BLOCK], value: f64) -> usize {
     thresholds.iter().map(|&threshold| u64::from(threshold < value)).sum::<u64>() as usize
 }
 
@@ -213,7 +220,7 @@ impl<'t> Builder<'t> {
             let search = Search::new(&builder.thresholds);
             let mut built = FeatureColumns {
                 feature: feature as usize,
-                zero: search.below(0.0),
+                zero: search.below(0.0, count_below),
                 search,
                 numeric: Vec::new(),
                 sets: Vec::new(),

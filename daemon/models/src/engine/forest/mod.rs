@@ -9,6 +9,7 @@ mod columns;
 mod descent;
 mod lanes;
 mod layout;
+mod lookup;
 mod plan;
 mod simd;
 mod tree;
@@ -23,6 +24,7 @@ use plan::Plan;
 use simd::{AnyLanes, Block, Level};
 use walk::Walk;
 
+pub use lookup::{LEAF_BYTES, Lookup};
 pub use plan::Kernel;
 pub use tree::{Bitset, BuildError, Missing, Node, Split, Tree, ZERO_THRESHOLD, is_zero};
 

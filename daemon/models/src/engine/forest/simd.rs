@@ -8,7 +8,7 @@
 use super::{
     Sink,
     batch::{self, Batch},
-    columns::Columns,
+    columns::{self, Columns},
     descent::Descent,
     lanes::Lanes,
     layout::Step,
@@ -36,6 +36,7 @@ impl Level {
                 && is_x86_feature_detected!("avx512bw")
                 && is_x86_feature_detected!("avx512vl")
                 && is_x86_feature_detected!("avx512dq")
+                && is_x86_feature_detected!("popcnt")
             {
                 return if is_x86_feature_detected!("avx512vbmi") { Self::Avx512Vbmi } else { Self::Avx512 };
             }
@@ -77,7 +78,7 @@ pub(super) fn batch<const N: usize, S: Sink>(level: Level, batch: &Batch, block:
     match level {
         #[cfg(target_arch = "x86_64")]
         Level::Avx512 | Level::Avx512Vbmi => {
-            // SAFETY: `detect` found avx512f, avx512bw, avx512vl and avx512dq.
+            // SAFETY: `detect` found avx512f, avx512bw, avx512vl, avx512dq and popcnt.
             unsafe { x86::batch_avx512::<N, S>(batch, block, sink) }
         }
         #[cfg(target_arch = "x86_64")]
@@ -85,7 +86,7 @@ pub(super) fn batch<const N: usize, S: Sink>(level: Level, batch: &Batch, block:
             // SAFETY: `detect` found avx2.
             unsafe { x86::batch_avx2::<N, S>(batch, block, sink) }
         }
-        _ => batch_body::<N, S>(batch, block, sink, batch::part::<N>),
+        _ => batch_body::<N, S>(batch, block, sink, columns::count_below, batch::part::<N>),
     }
 }
 
@@ -94,10 +95,11 @@ fn batch_body<const N: usize, S: Sink>(
     batch: &Batch,
     block: Block<'_>,
     sink: &mut S,
+    count: impl Fn(&[f64; columns::BLOCK], f64) -> usize + Copy,
     part: impl Fn(&[Step], &[[i8; N]], &mut [u8; N]),
 ) {
     let Block { columns, cells, width, bytes, first_row } = block;
-    columns.fill(cells, width, N, bytes);
+    columns.fill(cells, width, N, bytes, count);
     let (bytes, _) = bytes.as_chunks::<N>();
     let rows = cells.len() / width;
     let mut places = [0; N];
@@ -113,7 +115,7 @@ pub(super) fn descent<const N: usize, S: Sink>(level: Level, descent: &Descent, 
     match level {
         #[cfg(target_arch = "x86_64")]
         Level::Avx512 | Level::Avx512Vbmi => {
-            // SAFETY: `detect` found avx512f, avx512bw, avx512vl and avx512dq.
+            // SAFETY: `detect` found avx512f, avx512bw, avx512vl, avx512dq and popcnt.
             unsafe { x86::fill_avx512(columns, cells, width, N, bytes) }
         }
         #[cfg(target_arch = "x86_64")]
@@ -121,7 +123,7 @@ pub(super) fn descent<const N: usize, S: Sink>(level: Level, descent: &Descent, 
             // SAFETY: `detect` found avx2.
             unsafe { x86::fill_avx2(columns, cells, width, N, bytes) }
         }
-        _ => columns.fill(cells, width, N, bytes),
+        _ => columns.fill(cells, width, N, bytes, columns::count_below),
     }
     let (bytes, _) = bytes.as_chunks::<N>();
     descent.run(bytes, first_row, cells.len() / width, sink);
@@ -178,7 +180,7 @@ impl AnyLanes {
             #[cfg(target_arch = "x86_64")]
             Self::Vbmi(lanes) => {
                 places.resize(lanes.width(), 0);
-                // SAFETY: these lanes are only made for the level that has avx512f, avx512bw and avx512vbmi.
+                // SAFETY: these lanes are only made for the level that has avx512vbmi and what `detect` wants beside it.
                 unsafe {
                     x86::fill_avx512(columns, cells, width, 1, bytes);
                     x86::lanes_vbmi(lanes, bytes, places);
@@ -194,11 +196,11 @@ impl AnyLanes {
 mod x86 {
     use std::arch::x86_64::*;
 
-    use super::{Batch, Block, Columns, Lanes, Sink, Step, batch_body};
+    use super::{Batch, Block, Columns, Lanes, Sink, Step, batch_body, columns};
 
     #[target_feature(enable = "avx2")]
     pub(super) fn batch_avx2<const N: usize, S: Sink>(batch: &Batch, block: Block<'_>, sink: &mut S) {
-        batch_body::<N, S>(batch, block, sink, |steps, bytes, places| match N {
+        batch_body::<N, S>(batch, block, sink, columns::count_below, |steps, bytes, places| match N {
             64 => part_avx2::<N, 2>(steps, bytes, places),
             128 => part_avx2::<N, 4>(steps, bytes, places),
             _ => part_avx2::<N, 8>(steps, bytes, places),
@@ -228,9 +230,10 @@ mod x86 {
         }
     }
 
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,popcnt")]
     pub(super) fn batch_avx512<const N: usize, S: Sink>(batch: &Batch, block: Block<'_>, sink: &mut S) {
-        batch_body::<N, S>(batch, block, sink, |steps, bytes, places| match N {
+        let count = |thresholds: &_, value| count_below_512(thresholds, value);
+        batch_body::<N, S>(batch, block, sink, count, |steps, bytes, places| match N {
             64 => part_avx512::<N, 1>(steps, bytes, places),
             128 => part_avx512::<N, 2>(steps, bytes, places),
             _ => part_avx512::<N, 4>(steps, bytes, places),
@@ -238,7 +241,7 @@ mod x86 {
     }
 
     /// Shows all steps of a tree to `V * 64` rows, whose places stay in registers meanwhile.
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,popcnt")]
     #[inline]
     fn part_avx512<const N: usize, const V: usize>(steps: &[Step], bytes: &[[i8; N]], places: &mut [u8; N]) {
         let mut at = [_mm512_setzero_si512(); V];
@@ -262,12 +265,26 @@ mod x86 {
 
     #[target_feature(enable = "avx2")]
     pub(super) fn fill_avx2(columns: &Columns, cells: &[f64], width: usize, stride: usize, bytes: &mut [i8]) {
-        columns.fill(cells, width, stride, bytes);
+        columns.fill(cells, width, stride, bytes, columns::count_below);
     }
 
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,popcnt")]
     pub(super) fn fill_avx512(columns: &Columns, cells: &[f64], width: usize, stride: usize, bytes: &mut [i8]) {
-        columns.fill(cells, width, stride, bytes);
+        columns.fill(cells, width, stride, bytes, |thresholds, value| count_below_512(thresholds, value));
+    }
+
+    /// [`columns::count_below`] in two comparisons: the compiler takes the masks of its own apart bit by bit.
+    #[target_feature(enable = "avx512f,popcnt")]
+    #[inline]
+    fn count_below_512(thresholds: &[f64; columns::BLOCK], value: f64) -> usize {
+        let value = _mm512_set1_pd(value);
+        let (halves, _) = thresholds.as_chunks::<8>();
+        let below = |half: &[f64; 8]| {
+            // SAFETY: the load needs no alignment, and the array has its 64 bytes.
+            let half = unsafe { _mm512_loadu_pd(half.as_ptr()) };
+            _mm512_cmp_pd_mask::<_CMP_LT_OQ>(half, value).count_ones()
+        };
+        halves.iter().map(below).sum::<u32>() as usize
     }
 
     /// The places of all trees for one row.
