@@ -11,7 +11,7 @@ use yummy_api::load::{LoadQuantiles, Trial, TrialCpu, TrialWindow, Verdict};
 
 use crate::{
     error::LoadError,
-    guard::{self, Health},
+    guard::{self, Asked, Health},
     latency::Latency,
     observe::{CpuMark, SILENCE},
     play::{Counts, Failure, Play, WINDOW},
@@ -303,6 +303,7 @@ impl Running {
             exhausted: totals.failures.get(&Failure::Exhausted).copied().unwrap_or(0),
             server_busy: server_cpu.zip(seen.cores()).map(|(used, all)| used / all),
             waited_share: share(totals.waited, totals.response.len()),
+            service_p99: Duration::from_secs_f64(totals.service.quantiles().map_or(0.0, |of| of.p99) / 1e3),
             service_mean: Duration::from_secs_f64(totals.service.mean_ms() / 1e3),
             idle_service: (session.idle > Duration::ZERO).then_some(session.idle),
         };
@@ -376,7 +377,12 @@ fn verdict(ending: &Ending, health: &Health, slow: f64, session: &Session, spec:
         Ending::Decided(decision) => *decision == Decision::Pass,
         _ => slow <= SLOW_BUDGET,
     };
-    if let Some(reason) = guard::void_reason(health, session.plan.slo.p99, spec.objectives_only && met) {
+    let asked = match (spec.objectives_only, met) {
+        (false, _) => Asked::Numbers,
+        (true, true) => Asked::Met,
+        (true, false) => Asked::Missed,
+    };
+    if let Some(reason) = guard::void_reason(health, session.plan.slo.p99, asked) {
         return Verdict::Void(reason);
     }
     match ending {
