@@ -88,7 +88,7 @@ impl<'a> Line<'a> {
                 reason
             }),
             newest: row.newest,
-            in_flight: tracked.map_or(0, |tracked| tracked.recorder.in_flight()),
+            in_flight: tracked.map_or(0, Tracked::in_flight),
             cpu_cores: tracked.and_then(|tracked| tracked.series.last()?.cpu_cores()),
             memory_bytes: row.memory_bytes,
             windows: shown.map_or_else(Windows::default, |tracked| tracked.series.windows(pending_seconds)),

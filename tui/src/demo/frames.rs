@@ -242,9 +242,11 @@ fn info(version: &Version) -> ModelInfo {
         output: serves.then(|| if name == "adult_cat" { "[n] string".into() } else { "[n, 3] float64".into() }),
         example: Some(example.into()),
         size_bytes: Some(412_345),
+        files: std::sync::Arc::default(),
         load_ms: serves.then_some(3.1),
         ready_unix_ms: None,
         invocations: yummy_api::routes::invocations(name, Some(number)),
+        stats: yummy_api::routes::model_stats(name),
     }
 }
 

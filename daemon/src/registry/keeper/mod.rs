@@ -49,6 +49,10 @@ const MAX_DEBOUNCES: u32 = 5;
 /// While many models are loaded, those that are ready are published this often.
 const PUBLISH: Duration = Duration::from_millis(50);
 
+/// So long after something was freed, and nothing more, memory goes back to the system: versions that are replaced one after
+/// the other use each other's.
+const TRIM_AFTER: Duration = Duration::from_secs(10);
+
 /// Ends of the channels by which the keeper is asked for something.
 pub(super) struct Inbox {
     pub(super) wakes: Receiver<Wake>,
@@ -83,6 +87,8 @@ pub(super) struct Keeper {
     /// Replaced versions and catalogs that requests still hold: freed here, not on the thread of the last request.
     draining: Vec<Arc<Served>>,
     drained: Vec<Arc<Catalog>>,
+    /// When something of these was freed, until memory has gone back to the system.
+    freed: Option<Instant>,
     last_change: Option<Instant>,
     /// The last look met something that was being written.
     again: bool,
@@ -119,6 +125,7 @@ impl Keeper {
             swapped: Instant::now(),
             draining: Vec::new(),
             drained: Vec::new(),
+            freed: None,
             last_change: None,
             again: false,
             unwatched: None,
@@ -199,7 +206,8 @@ impl Keeper {
             || !self.drained.is_empty()
             || self.holds.is_waiting(self.options.grace)
             || self.slots.is_restless(RESTLESS);
-        if soon { LOOK_AGAIN.min(self.options.rescan) } else { self.options.rescan }
+        let patience = if soon { LOOK_AGAIN.min(self.options.rescan) } else { self.options.rescan };
+        self.freed.map_or(patience, |freed| patience.min(TRIM_AFTER.saturating_sub(freed.elapsed())))
     }
 
     /// Looks at the directory, loads what is new, swaps.
@@ -295,9 +303,18 @@ impl Keeper {
         added
     }
 
-    /// Frees replaced versions that no request holds any more.
+    /// Frees replaced versions that no request holds any more; once that is over, the holes which they leave in the memory
+    /// of all threads that had a part in them go back to the system.
     fn drain(&mut self) {
+        let held = |keeper: &Self| keeper.drained.len() + keeper.draining.len();
+        let before = held(self);
         self.drained.retain(|catalog| Arc::strong_count(catalog) > 1);
         self.draining.retain(|served| Arc::strong_count(served) > 1);
+        if held(self) < before {
+            self.freed = Some(Instant::now());
+        } else if self.freed.is_some_and(|freed| freed.elapsed() >= TRIM_AFTER) {
+            self.freed = None;
+            crate::system::trim_memory();
+        }
     }
 }

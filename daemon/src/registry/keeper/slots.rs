@@ -8,7 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use yummy_api::catalog::ModelState;
+use yummy_api::catalog::{ModelInfo, ModelState};
+use yummy_models::MlModel;
 
 use crate::registry::{
     Loaded, info,
@@ -32,6 +33,8 @@ pub(super) struct Slot {
     /// Since when it looks like that.
     since: Instant,
     outcome: Option<Result<(), Refusal>>,
+    /// The flavor that `MLmodel` names, when that was not enough to load it.
+    flavor: Option<String>,
     /// The last load that worked: goes on serving when the files are changed to something that does not.
     pub(super) loaded: Option<Arc<Loaded>>,
     pub(super) ready_unix_ms: Option<u64>,
@@ -52,6 +55,7 @@ impl Slot {
             unreadable: None,
             since: now,
             outcome: None,
+            flavor: None,
             loaded: None,
             ready_unix_ms: None,
             used: Arc::default(),
@@ -62,9 +66,13 @@ impl Slot {
         }
     }
 
-    /// Bytes of its files.
-    pub(super) fn bytes(&self) -> Option<u64> {
-        self.print.as_ref().map(|print| print.bytes)
+    /// Says what files it has, and of which flavor they are.
+    pub(super) fn describe(&self, info: &mut ModelInfo) {
+        info.flavor = info.flavor.take().or_else(|| self.flavor.clone());
+        if let Some(print) = &self.print {
+            info.size_bytes = Some(print.bytes);
+            info.files = Arc::clone(&print.files);
+        }
     }
 
     /// Whether its files may be loaded now, or what they wait for.
@@ -172,7 +180,7 @@ impl Slots {
             slot.outcome = None;
             slot.retries = 0;
         }
-        slot.print = print.or(slot.print);
+        slot.print = print.or(slot.print.take());
         slot.unreadable = unreadable;
         let failed = matches!(&slot.outcome, Some(Err((ModelState::Failed, _))));
         if failed && slot.retries < MAX_RETRIES && slot.tried.elapsed() >= RETRY_AFTER {
@@ -186,6 +194,10 @@ impl Slots {
     pub(super) fn set(&mut self, dir: &Path, outcome: Result<Loaded, Refusal>) {
         let Some(slot) = self.slots.get_mut(dir) else { return };
         slot.tried = Instant::now();
+        slot.flavor = match &outcome {
+            Ok(_) => None,
+            Err(_) => MlModel::read(dir).ok().and_then(|mlmodel| mlmodel.native_flavor().map(str::to_owned)),
+        };
         slot.outcome = Some(outcome.map(|loaded| {
             slot.loaded = Some(Arc::new(loaded));
             slot.ready_unix_ms = Some(info::now_unix_ms());
