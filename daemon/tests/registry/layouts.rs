@@ -45,7 +45,8 @@ fn the_catalog_names_the_files_of_a_version_and_where_its_live_numbers_are() {
     let info = || fixture.get("/models/wine%20%26%20more/versions/1").json();
     until("it is ready", || info()["state"] == "ready");
     let info = info();
-    let mut expected: Vec<_> = files(1.0).into_iter().map(|(name, bytes)| (name.to_owned(), bytes.len() as u64)).collect();
+    let mut expected: Vec<_> =
+        files(1.0).into_iter().map(|(name, bytes)| (name.to_owned(), bytes.len() as u64)).collect();
     expected.sort();
     let named: Vec<_> = info["files"]
         .as_array()

@@ -45,9 +45,9 @@ impl Process {
     /// Seconds that the threads which answer requests were ready to run and had no core.
     pub(crate) fn io_waited(&self) -> f64 {
         let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
-        let io = tasks.map(|task| task.unwrap().path()).filter(|task| {
-            std::fs::read_to_string(task.join("comm")).is_ok_and(|name| name.starts_with("yummyd-io"))
-        });
+        let io = tasks
+            .map(|task| task.unwrap().path())
+            .filter(|task| std::fs::read_to_string(task.join("comm")).is_ok_and(|name| name.starts_with("yummyd-io")));
         let waited = |task: std::path::PathBuf| -> f64 {
             let schedstat = std::fs::read_to_string(task.join("schedstat")).unwrap();
             schedstat.split(' ').nth(1).unwrap().parse().unwrap()

@@ -88,7 +88,8 @@ impl Slot {
         match &self.outcome {
             Some(Ok(())) => self.unreadable.clone(),
             Some(Err((_, reason))) => Some(reason.clone()),
-            None => Some(self.check(dir).err().unwrap_or_else(|| "loading".into())),
+            // What is whole is about to be loaded: a reload that was asked for, or other files.
+            None => self.check(dir).err(),
         }
     }
 }
@@ -120,6 +121,11 @@ impl Slots {
 
     pub(super) fn get(&self, dir: &Path) -> Option<&Slot> {
         self.slots.get(dir)
+    }
+
+    /// Whether it can serve, without a look at its files.
+    pub(super) fn is_loaded(&self, dir: &Path) -> bool {
+        self.slots.get(dir).is_some_and(|slot| slot.loaded.is_some())
     }
 
     /// How far a directory is. Looks at its files once a look.

@@ -1,7 +1,7 @@
 //! What is kept of a `meta.yaml`: the values that are asked for, in one piece of memory. There is one such file of each
 //! version and of each logged model, and most of them are of versions that are not served.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use yummy_models::{mlmodel, yaml::Node};
 
@@ -72,7 +72,10 @@ mod tests {
         for key in KEYS {
             assert_eq!(meta.text(key), node.text(key), "{key}");
         }
-        assert_eq!((meta.text("name"), meta.text("status"), meta.text("version")), (Some(""), Some("FAILED"), Some("08")));
+        assert_eq!(
+            (meta.text("name"), meta.text("status"), meta.text("version")),
+            (Some(""), Some("FAILED"), Some("08"))
+        );
         assert_eq!(meta.text("artifact_location"), None, "it is not asked for");
     }
 }
