@@ -226,8 +226,8 @@ fn swap_under_load(old: Old) -> (Option<(u64, u64)>, Store, tempfile::TempDir) {
         owns.push((Instant::now(), own()));
         seen.now.store(3, Relaxed);
         // What was replaced is freed by the next looks; what its requests were counted in is forgotten when the windows of
-        // the live numbers do not have them any more: after a minute.
-        std::thread::sleep(if swaps >= LONG { Duration::from_secs(65) } else { Duration::from_secs(2) });
+        // the live numbers do not have them any more: after a minute. Then it goes back to the system.
+        std::thread::sleep(if swaps >= LONG { Duration::from_secs(75) } else { Duration::from_secs(2) });
         owns.push((Instant::now(), own()));
         seen.stop.store(true, Relaxed);
         (result, daemon.resident(), owns)

@@ -2,12 +2,11 @@
 //!
 //! The client keeps one connection and one core: it sends a request, asks the socket without sleeping until the answer is
 //! there, and sends the next. What it sees more than the daemon is then the way there and back, and pauses of the machine
-//! that fall outside of the daemon's clock. Rounds in which the machine paused are told by what the client saw while it
-//! did nothing but ask: it was away itself; or the thread that answers waited for a core; or the host took one. A round of
-//! pauses proves nothing.
+//! that fall outside of the daemon's clock; what is known of these is printed with each round.
 //!
 //! In the default run it is only shown that the daemon never claims more than its client saw. `YUMMY_TRUTH=1`
-//! (`make check-telemetry-truth`, the machine otherwise idle) wants a quiet round in which both agree.
+//! (`make check-telemetry-truth`, the machine otherwise idle) wants a round in which both agree: one that the machine's
+//! pauses kept out of.
 
 use std::{
     fs,
@@ -27,8 +26,6 @@ const APART_MS: f64 = 0.1;
 const BUCKET: f64 = 0.01;
 /// Between two questions to the socket nothing else happens: so long a pause is one of the machine.
 const PAUSE: Duration = Duration::from_micros(50);
-/// A round in which more requests than this share met a pause says nothing about the 99th percentile.
-const PAUSED: f64 = 0.003;
 const ROUNDS: usize = 12;
 
 /// One connection that never sleeps.
@@ -107,9 +104,8 @@ fn body(fixture: &Fixture, rows: usize) -> String {
     json!({ "dataframe_split": { "columns": split["columns"], "data": data } }).to_string()
 }
 
-/// One daemon, so many requests: each percentile in milliseconds as the client and as the daemon saw it, and whether the
-/// machine was quiet.
-fn round(rows: usize, requests: usize) -> ([(f64, f64); 2], bool) {
+/// One daemon, so many requests: each percentile in milliseconds as the client and as the daemon saw it.
+fn round(rows: usize, requests: usize) -> [(f64, f64); 2] {
     // Compute threads would be another way for a request to wait.
     let fixture = Fixture::demo_with(|settings| settings.executor = Some(yummyd::execute::Mode::Inline));
     let mut client = Client::new(&fixture, &body(&fixture, rows));
@@ -127,8 +123,6 @@ fn round(rows: usize, requests: usize) -> ([(f64, f64); 2], bool) {
     let latency = &stats["total"]["start"]["latency_ms"];
     let daemon = |key: &str| latency[key].as_f64().unwrap();
     let seen = [(at(0.5), daemon("p50")), (at(0.99), daemon("p99"))];
-    let total: f64 = took.iter().sum();
-    let quiet = (paused as f64) <= requests as f64 * PAUSED && after.0 - before.0 < total * 0.01 && after.1 == before.1;
     println!(
         "{rows} rows, {requests} requests: p50 {:.3} ms at the client, {:.3} in the daemon; p99 {:.3}, {:.3}; {paused} met \
          a pause, the daemon waited {:.1} ms for a core, {:.0} ms were stolen",
@@ -139,7 +133,7 @@ fn round(rows: usize, requests: usize) -> ([(f64, f64); 2], bool) {
         after.0 - before.0,
         after.1 - before.1
     );
-    (seen, quiet)
+    seen
 }
 
 #[test]
@@ -148,12 +142,12 @@ fn the_daemon_says_what_its_client_sees() {
     for (rows, requests) in [(1, 20_000), (100, 10_000), (1000, 2000)] {
         let mut agreed = false;
         for _ in 0..if is_strict { ROUNDS } else { 1 } {
-            let (seen, quiet) = round(rows, if is_strict { requests } else { requests / 10 });
+            let seen = round(rows, if is_strict { requests } else { requests / 10 });
             for (client, daemon) in seen {
                 assert!(daemon <= client * (1.0 + BUCKET), "the daemon claims {daemon} ms, its client saw {client}");
             }
             agreed = seen.iter().all(|(client, daemon)| client - daemon <= client * SHARE + APART_MS);
-            if quiet && agreed {
+            if agreed {
                 break;
             }
         }
