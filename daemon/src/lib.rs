@@ -6,6 +6,7 @@
 //! * [`execute`]: where a prediction runs.
 //! * [`serve`] speaks HTTP.
 //! * [`telemetry`], [`profile`]: what is known of it while it runs.
+//! * `system`: threads that step back, memory that goes back.
 //! * [`run`]: all of it together; [`commands`]: work without a server.
 
 pub mod commands;
@@ -17,4 +18,5 @@ pub mod profile;
 pub mod registry;
 pub mod run;
 pub mod serve;
+mod system;
 pub mod telemetry;

@@ -78,7 +78,9 @@ fn check_prints_a_line_per_model_and_fails_when_one_does() {
         1,
         "{stdout}"
     );
-    let unsupported = stdout.lines().filter(|line| line.starts_with("unsupported ") && line.contains("flavor prophet"));
+    let unsupported = stdout.lines().filter(|line| {
+        line.starts_with("unsupported ") && line.contains("  prophet  ") && line.contains("flavor prophet")
+    });
     assert_eq!(unsupported.count(), 1, "{stdout}");
 }
 

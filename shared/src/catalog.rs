@@ -1,5 +1,7 @@
 //! What the daemon knows of each model version: the body of `GET /models`.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 /// Where a version is in its life. Only [`Ready`](ModelState::Ready) serves.
@@ -47,6 +49,15 @@ pub struct ColumnInfo {
     pub required: bool,
 }
 
+/// One file of a version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileInfo {
+    /// Path within the model's directory.
+    pub name: String,
+    /// Its size.
+    pub bytes: u64,
+}
+
 /// One version of a registered model, or one logged model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelInfo {
@@ -86,12 +97,18 @@ pub struct ModelInfo {
     pub example: Option<String>,
     /// Bytes of the artifact's files.
     pub size_bytes: Option<u64>,
+    /// These files by name, of very many the largest; empty for a version that is not to be loaded.
+    #[serde(default)]
+    pub files: Arc<[FileInfo]>,
     /// How long reading, checking and testing took.
     pub load_ms: Option<f64>,
     /// When it began to serve.
     pub ready_unix_ms: Option<u64>,
     /// Path that scores with exactly this version.
     pub invocations: String,
+    /// Path of its model's live numbers.
+    #[serde(default)]
+    pub stats: String,
 }
 
 /// Body of `GET /models`.

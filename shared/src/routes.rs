@@ -90,6 +90,12 @@ pub fn invocations(model: &str, version: Option<u64>) -> String {
     )
 }
 
+/// The path of one model's live numbers.
+#[must_use]
+pub fn model_stats(model: &str) -> String {
+    format!("{STATS}?model={}", encode_segment(model))
+}
+
 /// Percent-encodes all but RFC 3986's unreserved characters, so that any model name is one path segment.
 #[must_use]
 pub fn encode_segment(segment: &str) -> String {
@@ -115,5 +121,6 @@ mod tests {
     fn a_name_with_reserved_characters_stays_one_segment() {
         assert_eq!(invocations("a b/é", None), "/models/a%20b%2F%C3%A9/invocations");
         assert_eq!(invocations("wine", Some(7)), "/models/wine/versions/7/invocations");
+        assert_eq!(model_stats("a b&c"), "/stats?model=a%20b%26c");
     }
 }

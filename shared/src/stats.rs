@@ -9,7 +9,9 @@
 //! Percentiles are read from merged histograms of at most 1 % error. A window without requests has none: its
 //! [`Window::latency_ms`] is `null`.
 
-use serde::{Deserialize, Serialize};
+use std::ops::Deref;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{catalog::ModelState, event::Event};
 
@@ -118,6 +120,60 @@ impl Windows {
     }
 }
 
+/// One version's [`Windows`]. Of a version that was never asked, and that is most of thousands, they take no memory.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModelWindows(Option<Box<Windows>>);
+
+impl ModelWindows {
+    /// Whether nothing has happened at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
+impl From<Windows> for ModelWindows {
+    fn from(windows: Windows) -> Self {
+        Self((!windows.is_empty()).then(|| Box::new(windows)))
+    }
+}
+
+impl Deref for ModelWindows {
+    type Target = Windows;
+
+    fn deref(&self) -> &Windows {
+        const NOTHING: Window = Window {
+            seconds: 0.0,
+            requests: 0,
+            load_requests: 0,
+            client_errors: 0,
+            server_errors: 0,
+            client_gone: 0,
+            rows: 0,
+            in_bytes: 0,
+            out_bytes: 0,
+            rps: 0.0,
+            rows_per_s: 0.0,
+            latency_ms: None,
+            stages_ms: None,
+        };
+        static NEVER: Windows = Windows { s1: NOTHING, s10: NOTHING, s60: NOTHING, start: NOTHING };
+        self.0.as_deref().unwrap_or(&NEVER)
+    }
+}
+
+impl Serialize for ModelWindows {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (**self).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for ModelWindows {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Windows::deserialize(deserializer).map(Self::from)
+    }
+}
+
 /// One model version's numbers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelStats {
@@ -140,8 +196,8 @@ pub struct ModelStats {
     /// Bytes that its engine holds.
     pub memory_bytes: Option<u64>,
     /// Counts and percentiles. Not in the JSON of a version that was never asked, where all are zero.
-    #[serde(default, skip_serializing_if = "Windows::is_empty")]
-    pub windows: Windows,
+    #[serde(default, skip_serializing_if = "ModelWindows::is_empty")]
+    pub windows: ModelWindows,
     /// Whether `windows` is missing although the version was asked: others were busier ([`MAX_WITH_WINDOWS`]).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub windows_left_out: bool,

@@ -59,6 +59,10 @@ pub struct Catalog {
     generation: u64,
     entries: Vec<Entry>,
     names: HashMap<String, Named>,
+    /// Entries that have an id or a run to be asked for by, in the order of these. Of thousands of versions that are not
+    /// served, a map of their own would hold each id once more.
+    ids: Box<[usize]>,
+    runs: Box<[usize]>,
     default: Result<Arc<Served>, ResolveError>,
 }
 
@@ -93,16 +97,9 @@ impl Catalog {
             named.point(&entries, before);
         }
         // A registered model's files can be asked for by their id and by their run as well.
-        for (index, entry) in entries.iter().enumerate() {
-            let newest = entry.served.is_some().then_some(index);
-            for other in [&entry.info.model_id, &entry.run_uri].into_iter().flatten() {
-                if !names.contains_key(other) {
-                    names.insert(other.clone(), Named { entries: vec![index], newest, ..Named::default() });
-                }
-            }
-        }
+        let (ids, runs) = (index_by(&entries, id_of), index_by(&entries, run_of));
         let nothing = Err(ResolveError::Ambiguous(String::new()));
-        let mut catalog = Self { generation, entries, names, default: nothing };
+        let mut catalog = Self { generation, entries, names, ids, runs, default: nothing };
         catalog.default = catalog.choose_default(default);
         catalog
     }
@@ -173,7 +170,7 @@ impl Catalog {
 
     fn entry(&self, reference: Reference<'_>) -> Result<&Entry, ResolveError> {
         let name = reference.name();
-        let named = self.names.get(name).ok_or_else(|| self.no_model(name))?;
+        let Some(named) = self.names.get(name) else { return self.entry_by_id(reference) };
         let mut entries = named.entries.iter().map(|index| &self.entries[*index]);
         let found = match reference {
             Reference::Newest(_) => named.newest.map(|index| &self.entries[index]).or_else(|| entries.next()),
@@ -182,6 +179,23 @@ impl Catalog {
             Reference::Stage(_, stage) => named.stages.get(&stage.to_lowercase()).map(|index| &self.entries[*index]),
         };
         found.ok_or_else(|| self.no_version(reference, named))
+    }
+
+    /// The one version that an id or a run stands for.
+    fn entry_by_id(&self, reference: Reference<'_>) -> Result<&Entry, ResolveError> {
+        let name = reference.name();
+        let find = |index: &[usize], key: for<'a> fn(&'a Entry) -> Option<&'a str>| {
+            let place = index.binary_search_by(|&entry| key(&self.entries[entry]).cmp(&Some(name))).ok()?;
+            Some(index[place])
+        };
+        let found = find(&self.ids, id_of).or_else(|| find(&self.runs, run_of));
+        let index = found.ok_or_else(|| self.no_model(name))?;
+        let entry = &self.entries[index];
+        match reference {
+            Reference::Newest(_) => Ok(entry),
+            Reference::Version(_, version) if entry.info.version == Some(version) => Ok(entry),
+            _ => Err(self.no_version(reference, &Named { entries: vec![index], ..Named::default() })),
+        }
     }
 
     fn no_model(&self, name: &str) -> ResolveError {
@@ -233,6 +247,7 @@ impl Catalog {
         self.infos().eq(other.infos())
             && self.entries.iter().map(pointer).eq(other.entries.iter().map(pointer))
             && self.entries.iter().map(|entry| entry.asleep).eq(other.entries.iter().map(|entry| entry.asleep))
+            && self.entries.iter().map(run_of).eq(other.entries.iter().map(run_of))
             && self.names.len() == other.names.len()
             && self.names.iter().all(|(name, named)| other.names.get(name).is_some_and(|other| *other == *named))
     }
@@ -309,6 +324,22 @@ impl Named {
             }
         }
     }
+}
+
+fn id_of(entry: &Entry) -> Option<&str> {
+    entry.info.model_id.as_deref()
+}
+
+fn run_of(entry: &Entry) -> Option<&str> {
+    entry.run_uri.as_deref()
+}
+
+/// Entries by their key; of several with the same, the first.
+fn index_by(entries: &[Entry], key: for<'a> fn(&'a Entry) -> Option<&'a str>) -> Box<[usize]> {
+    let mut index: Vec<usize> = (0..entries.len()).filter(|&entry| key(&entries[entry]).is_some()).collect();
+    index.sort_by_key(|&entry| (key(&entries[entry]), entry));
+    index.dedup_by_key(|entry| key(&entries[*entry]));
+    index.into()
 }
 
 /// `NAME version N`, or `m-<id>`.

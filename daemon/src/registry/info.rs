@@ -1,6 +1,9 @@
 //! What the catalog says of one version.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use yummy_api::{
     catalog::{ColumnInfo, ModelInfo, ModelState},
@@ -31,14 +34,16 @@ pub(super) fn of_found(found: &Found, state: ModelState, reason: Option<String>)
         output: None,
         example: None,
         size_bytes: None,
+        files: Arc::default(),
         load_ms: None,
         ready_unix_ms: None,
         invocations: routes::invocations(&found.name, found.version),
+        stats: routes::model_stats(&found.name),
     }
 }
 
 /// Adds what loading found out.
-pub(super) fn add_loaded(info: &mut ModelInfo, loaded: &Loaded, size_bytes: u64) {
+pub(super) fn add_loaded(info: &mut ModelInfo, loaded: &Loaded) {
     let mlmodel = loaded.model.mlmodel();
     let scorer = loaded.model.scorer();
     let flavor = mlmodel.native_flavor();
@@ -66,7 +71,6 @@ pub(super) fn add_loaded(info: &mut ModelInfo, loaded: &Loaded, size_bytes: u64)
         format!("{shape} {values}")
     });
     info.example.clone_from(&loaded.example);
-    info.size_bytes = Some(size_bytes);
     info.load_ms = Some(loaded.load_time.as_secs_f64() * 1e3);
 }
 

@@ -180,9 +180,11 @@ impl Registry {
         let signals = Arc::clone(&registry.signals);
         let inbox = keeper::Inbox { wakes, demands, signals: Arc::clone(&signals) };
         let keeper = keeper::Keeper::new(options, catalog, telemetry, inbox);
-        let thread = std::thread::Builder::new()
-            .name("yummyd-registry".into())
-            .spawn(move || keeper.run(watch::Watcher::new(wake, signals)))?;
+        let thread = std::thread::Builder::new().name("yummyd-registry".into()).spawn(move || {
+            // Looking and loading use a core for as long as they take; a request must not wait for it.
+            crate::system::step_back();
+            keeper.run(watch::Watcher::new(wake, signals));
+        })?;
         Ok((registry, thread))
     }
 

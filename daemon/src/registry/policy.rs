@@ -103,6 +103,8 @@ pub(super) struct Candidate {
     pub(super) version: u64,
     pub(super) has_alias: bool,
     pub(super) has_stage: bool,
+    /// It can serve at once.
+    pub(super) is_loaded: bool,
     /// It answers for an alias or a stage that has moved on to a version which is not ready.
     pub(super) stands_in: bool,
 }
@@ -147,7 +149,8 @@ impl Policy {
                     Self::Aliases => version.has_alias,
                     Self::Specific(list) => list.contains(&version.version),
                 };
-            if !is_chosen && good >= newest {
+            // Of a thousand versions before the one that is to be loaded, no file is looked at.
+            if !is_chosen && (good >= newest || hoped >= newest && !version.is_loaded) {
                 continue;
             }
             match readiness(place) {
@@ -177,7 +180,9 @@ mod tests {
     }
 
     fn chosen(policy: &Policy, versions: &[Candidate], states: &[Readiness]) -> (Vec<u64>, Option<u64>) {
-        let choice = policy.choose(versions, |place| states[place]);
+        let loaded = |(version, state): (&Candidate, _)| Candidate { is_loaded: state == &Good, ..*version };
+        let versions: Vec<Candidate> = versions.iter().zip(states).map(loaded).collect();
+        let choice = policy.choose(&versions, |place| states[place]);
         let version = |place: usize| versions[place].version;
         (choice.serve.into_iter().map(version).collect(), choice.load.map(version))
     }
@@ -188,6 +193,19 @@ mod tests {
         assert_eq!(of(&[Loadable, Loadable, Loadable]), (vec![], Some(3)));
         assert_eq!(of(&[Good, Loadable, Loadable]), (vec![3], Some(1)));
         assert_eq!(of(&[Good, Good, Good]), (vec![3, 1], None));
+    }
+
+    #[test]
+    fn versions_before_the_one_that_is_to_be_loaded_are_not_looked_at() {
+        let mut looked = Vec::new();
+        let mut all = versions(&[2], 1000);
+        all[500].is_loaded = true;
+        let choice = Policy::Named.choose(&all, |place| {
+            looked.push(all[place].version);
+            if place == 500 { Good } else { Loadable }
+        });
+        assert_eq!((choice.load, choice.serve), (Some(0), vec![500]));
+        assert_eq!(looked, [1000, 500, 2]);
     }
 
     #[test]

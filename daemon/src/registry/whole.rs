@@ -10,9 +10,11 @@ use std::{
     io,
     os::unix::{ffi::OsStrExt as _, fs::MetadataExt as _},
     path::Path,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
+use yummy_api::catalog::FileInfo;
 use yummy_models::MlModel;
 
 use super::scan::locate::is_within;
@@ -31,6 +33,8 @@ const NOT_COUNTED: [&str; 7] = [
 const UPLOAD: &str = ".artifact.uploading.";
 /// More files than this in one model directory are not a model that is served here.
 const MAX_FILES: usize = 10_000;
+/// So many are named in the catalog: a model has about ten, code that was logged with it some more.
+const MAX_NAMED: usize = 100;
 /// Directories of a model nest two or three deep.
 const MAX_DEPTH: usize = 16;
 /// Without `model_size_bytes`, a directory counts as whole once it was left alone this long: MLflow's longest pause
@@ -38,7 +42,7 @@ const MAX_DEPTH: usize = 16;
 pub(super) const SETTLE: Duration = Duration::from_millis(500);
 
 /// What a directory looked like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Fingerprint {
     hash: u64,
     /// Bytes of all files.
@@ -47,6 +51,8 @@ pub(super) struct Fingerprint {
     /// `counted` with the files that look like those of editors: one of them may have been logged with the model.
     counted_with_passing: u64,
     newest: Option<SystemTime>,
+    /// The files, by name; of very many the largest.
+    pub(super) files: Arc<[FileInfo]>,
 }
 
 impl Fingerprint {
@@ -62,7 +68,8 @@ pub(super) fn fingerprint(root: &Path, dir: &Path) -> io::Result<Fingerprint> {
     walk(root, dir, "", 0, &mut files)?;
     files.sort();
     let mut hasher = DefaultHasher::new();
-    let mut print = Fingerprint { hash: 0, bytes: 0, counted: 0, counted_with_passing: 0, newest: None };
+    let mut print = Fingerprint::default();
+    let mut named = Vec::new();
     for file in files {
         let counts = !NOT_COUNTED.contains(&file.name.as_str());
         let is_upload = file.name.rsplit('/').next().is_some_and(|name| name.starts_with(UPLOAD));
@@ -74,8 +81,15 @@ pub(super) fn fingerprint(root: &Path, dir: &Path) -> io::Result<Fingerprint> {
         print.bytes += file.size;
         print.newest = print.newest.max(file.modified);
         print.counted += if counts { file.size } else { 0 };
+        named.push(FileInfo { name: file.name, bytes: file.size });
     }
     print.hash = hasher.finish();
+    if named.len() > MAX_NAMED {
+        named.sort_by_key(|file| std::cmp::Reverse(file.bytes));
+        named.truncate(MAX_NAMED);
+        named.sort_by(|a, b| a.name.cmp(&b.name));
+    }
+    print.files = named.into();
     Ok(print)
 }
 

@@ -12,6 +12,7 @@ pub mod clock;
 mod events;
 mod histogram;
 mod machine;
+mod packed;
 mod process;
 mod prometheus;
 mod recorder;

@@ -52,23 +52,23 @@ struct Labelled<'a> {
 
 fn labelled(stock: &Stock) -> Vec<Labelled<'_>> {
     let aggregator = &stock.aggregator;
-    let own = |tracked: &'_ Tracked| version_label(tracked.recorder.version());
-    let mut all: Vec<_> = aggregator.models.values().chain([&aggregator.unrouted]).collect();
+    let models = aggregator.models.iter().map(|((name, version), tracked)| (name.as_str(), *version, tracked));
+    let mut all: Vec<(&str, Option<u64>, &Tracked)> = models.chain([("", None, &aggregator.unrouted)]).collect();
     // The busiest keep their labels.
-    all.sort_by_key(|tracked| std::cmp::Reverse(tracked.series.totals.counters[counter::FINISHED]));
+    all.sort_by_key(|(.., tracked)| std::cmp::Reverse(tracked.series.totals.counters[counter::FINISHED]));
     let others = all.split_off(all.len().min(MAX_LABELLED));
     let mut labelled: Vec<_> = all
         .into_iter()
-        .map(|tracked| Labelled {
-            model: tracked.recorder.name(),
-            version: own(tracked),
+        .map(|(model, version, tracked)| Labelled {
+            model,
+            version: version_label(version),
             totals: Cow::Borrowed(&tracked.series.totals),
         })
         .collect();
     labelled.sort_by(|a, b| (a.model, &a.version).cmp(&(b.model, &b.version)));
     if !others.is_empty() {
         let mut totals = Totals::new();
-        others.iter().for_each(|tracked| totals.merge(&tracked.series.totals));
+        others.iter().for_each(|(.., tracked)| totals.merge(&tracked.series.totals));
         labelled.push(Labelled { model: OTHERS, version: String::new(), totals: Cow::Owned(totals) });
     }
     labelled
@@ -189,7 +189,7 @@ impl Text {
 
     /// The buckets that Prometheus wants, from ours: one of ours counts where its middle lies.
     fn histogram(&mut self, name: &str, labels: &[(&str, &str)], totals: &Totals, timing: Timing) {
-        let mut buckets = totals.buckets(timing).iter().enumerate().filter(|(_, n)| **n > 0).peekable();
+        let mut buckets = totals.counts(timing).peekable();
         let mut count = 0;
         for bound in BOUNDS {
             while let Some((_, n)) = buckets.next_if(|(index, _)| middle(*index) as f64 / 1e9 <= bound) {

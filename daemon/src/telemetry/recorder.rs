@@ -5,7 +5,8 @@ use std::{ops::Deref, sync::OnceLock, time::Duration};
 
 use super::{
     histogram::nanos,
-    shard::{Class, SLOTS_AND_SHARED, Shard, Timing, counter, slot},
+    series::Totals,
+    shard::{Class, SHARED, SLOTS_AND_SHARED, Shard, Timing, counter, slot},
 };
 
 /// Time that a scored request spent in each stage.
@@ -65,6 +66,16 @@ pub struct Recorder {
 impl Recorder {
     pub(crate) fn new(name: &str, version: Option<u64>) -> Self {
         Self { name: name.to_owned(), version, shards: (0..SLOTS_AND_SHARED).map(|_| OnceLock::new()).collect() }
+    }
+
+    /// One that goes on from what another counted.
+    pub(crate) fn resume(name: &str, version: Option<u64>, known: &Totals) -> Self {
+        let recorder = Self::new(name, version);
+        if known.counters[counter::STARTED] > 0 {
+            let shard = Shard::resume(&known.counters, |timing| known.counts(timing).collect());
+            recorder.shards[SHARED].get_or_init(|| Box::new(shard));
+        }
+        recorder
     }
 
     /// Registered model's name, or `m-<id>`.

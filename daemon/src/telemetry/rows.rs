@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use yummy_api::stats::{MAX_MODELS, MAX_REASON, MAX_WITH_WINDOWS, ModelStats, Windows};
+use yummy_api::stats::{MAX_MODELS, MAX_REASON, MAX_WITH_WINDOWS, ModelStats, ModelWindows};
 
 use super::{
     ModelRow,
@@ -88,10 +88,10 @@ impl<'a> Line<'a> {
                 reason
             }),
             newest: row.newest,
-            in_flight: tracked.map_or(0, |tracked| tracked.recorder.in_flight()),
+            in_flight: tracked.map_or(0, Tracked::in_flight),
             cpu_cores: tracked.and_then(|tracked| tracked.series.last()?.cpu_cores()),
             memory_bytes: row.memory_bytes,
-            windows: shown.map_or_else(Windows::default, |tracked| tracked.series.windows(pending_seconds)),
+            windows: shown.map_or_else(ModelWindows::default, |tracked| tracked.series.windows(pending_seconds).into()),
             windows_left_out,
         }
     }

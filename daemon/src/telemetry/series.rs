@@ -7,8 +7,9 @@ use yummy_api::stats::{Stages, Window, Windows};
 
 use super::{
     histogram::{BUCKETS, quantiles},
+    packed::Packed,
     recorder::Recorder,
-    shard::{Class, Shard, TIMINGS, Timing, counter},
+    shard::{ALL, Class, Shard, TIMINGS, Timing, counter},
 };
 
 /// Seconds of the longest window.
@@ -22,43 +23,79 @@ const TICK_TOLERANCE: f64 = 0.05;
 #[derive(Clone)]
 pub(crate) struct Totals {
     pub(crate) counters: [u64; counter::COUNTERS],
-    /// One row of [`BUCKETS`] for each [`Timing`]; empty before the first request, so that idle models cost nothing.
+    /// One row of [`BUCKETS`] for each [`Timing`]; empty before the first request, so that idle models cost nothing, and
+    /// while it is packed.
     buckets: Vec<u64>,
+    /// Instead of `buckets`, when nothing is to be added for a while.
+    packed: Counts,
 }
+
+/// Buckets that counted something, for each [`Timing`].
+type Counts = [Packed; TIMINGS];
 
 impl Totals {
     pub(crate) fn new() -> Self {
-        Self { counters: [0; counter::COUNTERS], buckets: Vec::new() }
+        Self { counters: [0; counter::COUNTERS], buckets: Vec::new(), packed: Counts::default() }
     }
 
     pub(crate) fn add(&mut self, delta: &Delta) {
         for (total, n) in self.counters.iter_mut().zip(delta.counters) {
             *total += n;
         }
-        if delta.counts.iter().any(|counts| !counts.is_empty()) {
-            self.buckets.resize(BUCKETS * TIMINGS, 0);
-        }
-        for (timing, counts) in delta.counts.iter().enumerate() {
-            for &(bucket, n) in counts {
-                self.buckets[timing * BUCKETS + usize::from(bucket)] += u64::from(n);
-            }
-        }
+        self.add_counts(delta.counts.each_ref().map(Packed::iter));
     }
 
     pub(crate) fn merge(&mut self, other: &Self) {
         for (total, n) in self.counters.iter_mut().zip(other.counters) {
             *total += n;
         }
-        self.buckets.resize(self.buckets.len().max(other.buckets.len()), 0);
-        for (total, n) in self.buckets.iter_mut().zip(&other.buckets) {
-            *total += n;
+        self.add_counts(ALL.map(|timing| other.counts(timing)));
+    }
+
+    fn add_counts(&mut self, counts: [impl Iterator<Item = (usize, u64)>; TIMINGS]) {
+        for (timing, counts) in counts.into_iter().enumerate() {
+            let mut counts = counts.peekable();
+            if counts.peek().is_none() {
+                continue;
+            }
+            self.unpack();
+            for (bucket, n) in counts {
+                self.buckets[timing * BUCKETS + bucket] += n;
+            }
         }
     }
 
-    /// Counts by bucket; empty before the first request.
-    pub(crate) fn buckets(&self, timing: Timing) -> &[u64] {
+    /// What was added since it was new, small; it is new then.
+    fn take(&mut self) -> Option<Box<Delta>> {
+        let mut all = std::mem::replace(self, Self::new());
+        all.pack();
+        let is_new = all.counters.iter().all(|n| *n == 0);
+        (!is_new).then(|| Box::new(Delta { counters: all.counters, counts: all.packed }))
+    }
+
+    /// Makes it small: 82 KB become some hundred bytes to some KB.
+    pub(crate) fn pack(&mut self) {
+        if !self.buckets.is_empty() {
+            self.packed = ALL.map(|timing| Packed::of(self.counts(timing)));
+            self.buckets = Vec::new();
+        }
+    }
+
+    fn unpack(&mut self) {
+        if self.buckets.is_empty() {
+            self.buckets.resize(BUCKETS * TIMINGS, 0);
+            for (timing, counts) in std::mem::take(&mut self.packed).iter().enumerate() {
+                counts.iter().for_each(|(bucket, n)| self.buckets[timing * BUCKETS + bucket] = n);
+            }
+        }
+    }
+
+    /// Buckets that counted something, in rising order.
+    pub(crate) fn counts(&self, timing: Timing) -> impl Iterator<Item = (usize, u64)> + Clone {
         let start = timing as usize * BUCKETS;
-        self.buckets.get(start..start + BUCKETS).unwrap_or_default()
+        let row = self.buckets.get(start..start + BUCKETS).unwrap_or_default();
+        let counted = row.iter().copied().enumerate().filter(|(_, n)| *n > 0);
+        counted.chain(self.packed[timing as usize].iter())
     }
 
     pub(crate) fn class(&self, class: Class, load: bool) -> u64 {
@@ -76,7 +113,7 @@ impl Totals {
         let load = [Class::Ok, Class::ClientError, Class::ServerError].map(|class| self.class(class, true));
         let rows = self.counters[counter::ROWS];
         let per_second = |n: u64| if seconds > 0.0 { n as f64 / seconds } else { 0.0 };
-        let of = |timing| quantiles(self.buckets(timing), self.sum_ns(timing));
+        let of = |timing| quantiles(self.counts(timing), self.sum_ns(timing));
         Window {
             seconds,
             requests,
@@ -101,17 +138,24 @@ impl Totals {
 /// What a stretch of time added.
 #[derive(Clone, Default)]
 pub(crate) struct Delta {
-    seconds: f64,
     counters: [u64; counter::COUNTERS],
-    /// Buckets that grew, for each [`Timing`].
-    counts: [Vec<(u16, u32)>; TIMINGS],
+    /// What buckets grew by.
+    counts: Counts,
 }
 
-impl Delta {
+/// A closed second.
+pub(crate) struct Tick {
+    seconds: f64,
+    /// `None` when nothing happened: of most models' seconds that is all there is to keep.
+    added: Option<Box<Delta>>,
+}
+
+impl Tick {
     /// CPU that decoding, predicting and encoding took, in cores. Wall time of these stages: they do not wait.
     pub(crate) fn cpu_cores(&self) -> Option<f64> {
         let stages = [Timing::Decode, Timing::Predict, Timing::Encode];
-        let ns: u64 = stages.iter().map(|timing| self.counters[counter::SUMS + *timing as usize]).sum();
+        let ns = |added: &Delta| stages.iter().map(|timing| added.counters[counter::SUMS + *timing as usize]).sum();
+        let ns: u64 = self.added.as_deref().map_or(0, ns);
         (self.seconds > 0.0).then(|| ns as f64 / 1e9 / self.seconds)
     }
 }
@@ -125,7 +169,7 @@ pub(crate) struct Series {
     /// Since the last tick.
     pending: Totals,
     /// Each tick, newest first.
-    ticks: VecDeque<Delta>,
+    ticks: VecDeque<Tick>,
 }
 
 impl Series {
@@ -148,20 +192,34 @@ impl Series {
     /// Closes a second.
     pub(crate) fn tick(&mut self, seconds: f64) {
         self.age += seconds;
-        self.ticks.push_front(sparse(&self.pending, seconds));
-        self.pending = Totals::new();
+        self.ticks.push_front(Tick { seconds, added: self.pending.take() });
         self.ticks.truncate(TICKS_KEPT);
     }
 
+    /// Nothing more is to be counted for a while: keeps what it has, small. Counting may go on all the same.
+    pub(crate) fn pack(&mut self) {
+        self.totals.pack();
+    }
+
+    /// Bytes on the heap that its counts take.
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> usize {
+        let packed = |counts: &Counts| counts.iter().map(Packed::bytes).sum::<usize>();
+        let added = self.ticks.iter().filter_map(|tick| tick.added.as_deref());
+        let ticks: usize = added.map(|added| size_of::<Delta>() + packed(&added.counts)).sum();
+        size_of::<u64>() * self.totals.buckets.len() + packed(&self.totals.packed) + ticks
+    }
+
     /// The newest closed second.
-    pub(crate) fn last(&self) -> Option<&Delta> {
+    pub(crate) fn last(&self) -> Option<&Tick> {
         self.ticks.front()
     }
 
     /// Requests that ended within the longest window.
     pub(crate) fn recent(&self) -> u64 {
         let ended = |counters: &[u64; counter::COUNTERS]| counters[counter::FINISHED];
-        ended(&self.pending.counters) + self.ticks.iter().map(|tick| ended(&tick.counters)).sum::<u64>()
+        let added = self.ticks.iter().filter_map(|tick| tick.added.as_deref());
+        ended(&self.pending.counters) + added.map(|added| ended(&added.counters)).sum::<u64>()
     }
 
     /// Whether nothing happened within the longest window.
@@ -178,7 +236,7 @@ impl Series {
             while closed + TICK_TOLERANCE < length
                 && let Some(tick) = ticks.next()
             {
-                merged.add(tick);
+                tick.added.iter().for_each(|added| merged.add(added));
                 closed += tick.seconds;
             }
             *window = merged.window(closed + pending_seconds);
@@ -213,24 +271,11 @@ fn difference(recorder: &Recorder, known: &Totals) -> Option<Delta> {
                 *sum = sum.wrapping_add(n);
             }
         }
-        *counts = grown(&sums, known.buckets.get(timing * BUCKETS..).unwrap_or_default());
+        // Shards count in 32 bits, which wrap around: the cast keeps those of what is known.
+        for (bucket, n) in known.counts(ALL[timing]) {
+            sums[bucket] = sums[bucket].wrapping_sub(n as u32);
+        }
+        *counts = Packed::of(sums.iter().map(|n| u64::from(*n)).enumerate());
     }
     Some(delta)
-}
-
-/// Buckets whose low 32 bits have moved on.
-fn grown(sums: &[u32], known: &[u64]) -> Vec<(u16, u32)> {
-    let known = known.iter().copied().chain(std::iter::repeat(0));
-    // BUCKETS is below 2^16; the cast to u32 keeps the low bits, which is what is compared.
-    let grown = sums.iter().zip(known).enumerate().map(|(i, (sum, old))| (i as u16, sum.wrapping_sub(old as u32)));
-    grown.filter(|(_, n)| *n > 0).collect()
-}
-
-fn sparse(totals: &Totals, seconds: f64) -> Delta {
-    let mut delta = Delta { seconds, counters: totals.counters, ..Delta::default() };
-    for (counts, row) in delta.counts.iter_mut().zip(totals.buckets.chunks(BUCKETS)) {
-        // A second holds fewer than 2^32 requests.
-        *counts = row.iter().enumerate().filter(|(_, n)| **n > 0).map(|(i, n)| (i as u16, *n as u32)).collect();
-    }
-    delta
 }

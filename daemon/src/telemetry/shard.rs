@@ -18,7 +18,7 @@ use super::histogram::{BUCKETS, bucket};
 /// spends 16 bytes per slot, and 41 KB per slot that has recorded.
 const SLOTS: usize = 128;
 /// The slot that all further threads share.
-const SHARED: usize = SLOTS;
+pub(crate) const SHARED: usize = SLOTS;
 /// Slots of a recorder.
 pub(crate) const SLOTS_AND_SHARED: usize = SLOTS + 1;
 /// Not a slot: the thread has none yet.
@@ -61,6 +61,10 @@ pub(crate) enum Timing {
 /// Number of timings.
 pub(crate) const TIMINGS: usize = 5;
 
+/// All of them, in their order.
+pub(crate) const ALL: [Timing; TIMINGS] =
+    [Timing::Total, Timing::Decode, Timing::Queue, Timing::Predict, Timing::Encode];
+
 /// How an answer ended: below 400, 4xx, 5xx, or with the client gone before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Class {
@@ -90,6 +94,21 @@ impl Shard {
             counters: [const { AtomicU64::new(0) }; counter::COUNTERS],
             buckets: [const { [const { AtomicU32::new(0) }; BUCKETS] }; TIMINGS],
         }
+    }
+
+    /// A shard that no thread has for itself, and that has counted this already.
+    pub(crate) fn resume(counters: &[u64; counter::COUNTERS], counts: impl Fn(Timing) -> Vec<(usize, u64)>) -> Self {
+        let shard = Self::new(SHARED);
+        for (cell, n) in shard.counters.iter().zip(counters) {
+            cell.store(*n, Ordering::Relaxed);
+        }
+        for timing in ALL {
+            for (bucket, n) in counts(timing) {
+                // The low bits are what is compared.
+                shard.buckets[timing as usize][bucket].store(n as u32, Ordering::Relaxed);
+            }
+        }
+        shard
     }
 
     #[inline]

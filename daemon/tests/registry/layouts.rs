@@ -3,7 +3,10 @@
 
 use std::path::Path;
 
-use crate::common::{Fixture, copy};
+use crate::{
+    common::{Fixture, copy, until},
+    store::{Layout, Store, files, run},
+};
 use yummy_api::catalog::{ModelInfo, ModelState};
 
 /// What is found in a copy of `tree`, wherever it lies.
@@ -13,7 +16,7 @@ fn found(tree: &Path) -> (Fixture, Vec<ModelInfo>) {
     fixture.admin_call("POST", "/rescan", &[], b"");
     // Without a size in MLmodel (1.x), the copy must have settled first.
     let decided = |info: &ModelInfo| !matches!(info.state, ModelState::Incomplete | ModelState::Loading);
-    crate::common::until("everything is decided", || models(&fixture).iter().all(decided));
+    until("everything is decided", || models(&fixture).iter().all(decided));
     let models = models(&fixture);
     (fixture, models)
 }
@@ -31,6 +34,30 @@ fn ready(models: &[ModelInfo]) -> Vec<String> {
 
 fn layout(name: &str) -> std::path::PathBuf {
     yummy_fixtures::mlflow().join("layouts").join(name).join("mlruns")
+}
+
+#[test]
+fn the_catalog_names_the_files_of_a_version_and_where_its_live_numbers_are() {
+    let fixture = Fixture::empty();
+    let store = Store::new(Layout::Files, fixture.root());
+    run(&store.log(1, 1.0));
+    run(&store.register("wine & more", 1, 1));
+    let info = || fixture.get("/models/wine%20%26%20more/versions/1").json();
+    until("it is ready", || info()["state"] == "ready");
+    let info = info();
+    let mut expected: Vec<_> =
+        files(1.0).into_iter().map(|(name, bytes)| (name.to_owned(), bytes.len() as u64)).collect();
+    expected.sort();
+    let named: Vec<_> = info["files"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|file| (file["name"].as_str().unwrap().to_owned(), file["bytes"].as_u64().unwrap()))
+        .collect();
+    assert_eq!(named, expected);
+    assert_eq!(info["size_bytes"].as_u64().unwrap(), expected.iter().map(|(_, bytes)| bytes).sum::<u64>());
+    let stats = fixture.get(info["stats"].as_str().unwrap()).json();
+    assert_eq!(stats["models"][0]["name"], "wine & more");
 }
 
 #[test]

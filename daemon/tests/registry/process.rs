@@ -12,6 +12,8 @@ use crate::common::Client;
 pub(crate) struct Process {
     child: Child,
     pub(crate) address: SocketAddr,
+    /// Where observers ask: not on the threads that answer requests.
+    admin: SocketAddr,
 }
 
 impl Process {
@@ -20,7 +22,7 @@ impl Process {
         let mut child = Command::new(env!("CARGO_BIN_EXE_yummyd"))
             .arg("--mlruns")
             .arg(mlruns)
-            .args(["--listen", "127.0.0.1:0", "--admin-listen", "off", "--log", "error"])
+            .args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--log", "error"])
             .args(more)
             .stdout(Stdio::piped())
             .spawn()
@@ -28,9 +30,29 @@ impl Process {
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
         let greeting = lines.find(|line| line.contains(" on http://")).unwrap();
         let address = greeting.rsplit("http://").next().unwrap().trim().parse().unwrap();
+        let live = lines.find_map(|line| Some(line.split_once("live numbers http://")?.1.to_owned())).unwrap();
+        let admin = live.split_once('/').unwrap().0.parse().unwrap();
         // What else it prints is read, so that it never waits for a full pipe.
         std::thread::spawn(move || lines.for_each(drop));
-        Self { child, address }
+        Self { child, address, admin }
+    }
+
+    /// The live numbers.
+    pub(crate) fn stats(&self) -> serde_json::Value {
+        Client::connect(self.admin).call("GET", "/stats", &[], b"").json()
+    }
+
+    /// Seconds that the threads which answer requests were ready to run and had no core.
+    pub(crate) fn io_waited(&self) -> f64 {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        let io = tasks
+            .map(|task| task.unwrap().path())
+            .filter(|task| std::fs::read_to_string(task.join("comm")).is_ok_and(|name| name.starts_with("yummyd-io")));
+        let waited = |task: std::path::PathBuf| -> f64 {
+            let schedstat = std::fs::read_to_string(task.join("schedstat")).unwrap();
+            schedstat.split(' ').nth(1).unwrap().parse().unwrap()
+        };
+        io.map(waited).sum::<f64>() / 1e9
     }
 
     pub(crate) fn client(&self) -> Client {

@@ -16,6 +16,8 @@ const DEFAULT_RUNS: u64 = 1000;
 /// Logged models beside the runs.
 const MODELS: u64 = 100;
 const LOOKS: u32 = 20;
+/// From so many runs on, what a look costs is held to a bound.
+const LARGE: u64 = 10_000;
 
 /// Runs of a file store as 3.x leaves them: an empty folder of artifacts, metrics, params and tags.
 fn write_runs(root: &Path, count: u64) {
@@ -62,6 +64,23 @@ fn a_look_at_many_runs_is_cheap() {
     // Each change is looked at after the debounce, and again every quarter of a second for one.
     let each = (daemon.cpu_seconds() - before) * 1e3 / f64::from(LOOKS);
     println!("a change, looked at 1 to 2 times: {each:.1} ms of CPU");
+
+    // Looks because time has passed, at a tree in which nothing has: each costs that every `--rescan-seconds`.
+    drop(daemon);
+    let idle = |rescan: &str| {
+        let daemon = Process::start(&store.root, &["--rescan-seconds", rescan]);
+        // What watches were placed on in the first look is looked at again for a second.
+        std::thread::sleep(Duration::from_secs(3));
+        let before = daemon.cpu_seconds();
+        std::thread::sleep(Duration::from_secs(5));
+        daemon.cpu_seconds() - before
+    };
+    let each = (idle("0.25") - idle("3600")).max(0.0) / (5.0 / 0.25);
+    println!("a look at an unchanged tree: {:.1} ms of CPU", each * 1e3);
+    if runs >= LARGE {
+        assert!(each < 0.2, "{each} s");
+    }
+    let daemon = Process::start(&store.root, &["--rescan-seconds", "3600"]);
     let mut client = daemon.client();
     let answer =
         client.call("POST", "/models/wine/invocations", &[("content-type", "application/json")], BODY.as_bytes());

@@ -1,6 +1,11 @@
 //! The live numbers as a client gets them.
 
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "helpers of tests, which report what they measured")]
+
+#[path = "../common/mod.rs"]
+mod common;
 mod lint;
+mod truth;
 
 use std::{sync::Arc, time::Duration};
 

@@ -159,9 +159,11 @@ mod tests {
             output: None,
             example: None,
             size_bytes: None,
+            files: std::sync::Arc::default(),
             load_ms: None,
             ready_unix_ms: None,
             invocations: routes::invocations(name, Some(version)),
+            stats: routes::model_stats(name),
         }
     }
 

@@ -5,7 +5,8 @@ use yummy_api::{
     catalog::{CatalogInfo, ColumnInfo, ModelInfo, ModelState},
     event::{Event, EventKind, Level},
     stats::{
-        DaemonInfo, MachineStats, ModelStats, ProcessStats, Quantiles, Stages, StatsFrame, ThreadGroup, Window, Windows,
+        DaemonInfo, MachineStats, ModelStats, ModelWindows, ProcessStats, Quantiles, Stages, StatsFrame, ThreadGroup,
+        Window, Windows,
     },
 };
 
@@ -55,9 +56,9 @@ pub(crate) fn frame(at_unix_ms: u64, load_rps: f64) -> StatsFrame {
                 cpu_cores: serves.then_some(v.5 * rps / 2600.0),
                 memory_bytes: serves.then_some(1_400_000),
                 windows: if serves {
-                    windows(traffic * v.5 + load, load, v.6, slow, second)
+                    windows(traffic * v.5 + load, load, v.6, slow, second).into()
                 } else {
-                    Windows::default()
+                    ModelWindows::default()
                 },
                 windows_left_out: false,
             }
@@ -242,9 +243,11 @@ fn info(version: &Version) -> ModelInfo {
         output: serves.then(|| if name == "adult_cat" { "[n] string".into() } else { "[n, 3] float64".into() }),
         example: Some(example.into()),
         size_bytes: Some(412_345),
+        files: std::sync::Arc::default(),
         load_ms: serves.then_some(3.1),
         ready_unix_ms: None,
         invocations: yummy_api::routes::invocations(name, Some(number)),
+        stats: yummy_api::routes::model_stats(name),
     }
 }
 

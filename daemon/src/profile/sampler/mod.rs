@@ -125,10 +125,5 @@ impl Drop for Lease {
 /// Gives back what symbol lookups have allocated: 80 MB without this (profiling.md §0.5).
 pub(crate) fn release_memory() {
     backtrace::clear_symbol_cache();
-    // SAFETY: malloc_trim has no preconditions and may be called by any thread at any time.
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    #[allow(unsafe_code)]
-    unsafe {
-        libc::malloc_trim(0);
-    }
+    crate::system::trim_memory();
 }

@@ -107,8 +107,7 @@ impl Keeper {
         let versions = &self.registered[start..self.end_of_model(start)];
         let is_loaded = |version: u64| {
             let found = versions.iter().find(|found| found.version == Some(version));
-            let dir = found.and_then(|found| found.artifact.as_deref().ok());
-            dir.and_then(|dir| self.slots.get(dir)).is_some_and(|slot| slot.loaded.is_some())
+            found.and_then(|found| found.artifact.as_deref().ok()).is_some_and(|dir| self.slots.is_loaded(dir))
         };
         let moved = self.catalog.load().moved(&versions[0].name, versions);
         let stand_ins: HashSet<u64> =
@@ -119,6 +118,7 @@ impl Keeper {
                 version: found.version.unwrap_or_default(),
                 has_alias: !found.aliases.is_empty(),
                 has_stage: found.stage.is_some(),
+                is_loaded: found.artifact.as_ref().is_ok_and(|dir| self.slots.is_loaded(dir)),
                 stands_in: found.version.is_some_and(|version| stand_ins.contains(&version))
                     && before.contains(&found.key()),
             })

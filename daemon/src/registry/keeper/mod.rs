@@ -49,6 +49,10 @@ const MAX_DEBOUNCES: u32 = 5;
 /// While many models are loaded, those that are ready are published this often.
 const PUBLISH: Duration = Duration::from_millis(50);
 
+/// So long after something was freed, and nothing more, memory goes back to the system: versions that are replaced one after
+/// the other use each other's. And once more when the live numbers have forgotten these versions too.
+const TRIM_AFTER: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(70)];
+
 /// Ends of the channels by which the keeper is asked for something.
 pub(super) struct Inbox {
     pub(super) wakes: Receiver<Wake>,
@@ -83,6 +87,8 @@ pub(super) struct Keeper {
     /// Replaced versions and catalogs that requests still hold: freed here, not on the thread of the last request.
     draining: Vec<Arc<Served>>,
     drained: Vec<Arc<Catalog>>,
+    /// When something of these was freed, and how often memory has gone back to the system since.
+    freed: Option<(Instant, usize)>,
     last_change: Option<Instant>,
     /// The last look met something that was being written.
     again: bool,
@@ -119,6 +125,7 @@ impl Keeper {
             swapped: Instant::now(),
             draining: Vec::new(),
             drained: Vec::new(),
+            freed: None,
             last_change: None,
             again: false,
             unwatched: None,
@@ -199,7 +206,9 @@ impl Keeper {
             || !self.drained.is_empty()
             || self.holds.is_waiting(self.options.grace)
             || self.slots.is_restless(RESTLESS);
-        if soon { LOOK_AGAIN.min(self.options.rescan) } else { self.options.rescan }
+        let patience = if soon { LOOK_AGAIN.min(self.options.rescan) } else { self.options.rescan };
+        let trims = self.freed.map(|(freed, trims)| TRIM_AFTER[trims].saturating_sub(freed.elapsed()));
+        trims.map_or(patience, |trims| trims.min(patience))
     }
 
     /// Looks at the directory, loads what is new, swaps.
@@ -295,9 +304,18 @@ impl Keeper {
         added
     }
 
-    /// Frees replaced versions that no request holds any more.
+    /// Frees replaced versions that no request holds any more; once that is over, the holes which they leave in the memory
+    /// of all threads that had a part in them go back to the system.
     fn drain(&mut self) {
+        let held = |keeper: &Self| keeper.drained.len() + keeper.draining.len();
+        let before = held(self);
         self.drained.retain(|catalog| Arc::strong_count(catalog) > 1);
         self.draining.retain(|served| Arc::strong_count(served) > 1);
+        if held(self) < before {
+            self.freed = Some((Instant::now(), 0));
+        } else if let Some((freed, trims)) = self.freed.filter(|(freed, trims)| freed.elapsed() >= TRIM_AFTER[*trims]) {
+            self.freed = Some((freed, trims + 1)).filter(|_| trims + 1 < TRIM_AFTER.len());
+            crate::system::trim_memory();
+        }
     }
 }

@@ -8,7 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use yummy_api::catalog::ModelState;
+use yummy_api::catalog::{ModelInfo, ModelState};
+use yummy_models::MlModel;
 
 use crate::registry::{
     Loaded, info,
@@ -32,6 +33,8 @@ pub(super) struct Slot {
     /// Since when it looks like that.
     since: Instant,
     outcome: Option<Result<(), Refusal>>,
+    /// The flavor that `MLmodel` names, when that was not enough to load it.
+    flavor: Option<String>,
     /// The last load that worked: goes on serving when the files are changed to something that does not.
     pub(super) loaded: Option<Arc<Loaded>>,
     pub(super) ready_unix_ms: Option<u64>,
@@ -52,6 +55,7 @@ impl Slot {
             unreadable: None,
             since: now,
             outcome: None,
+            flavor: None,
             loaded: None,
             ready_unix_ms: None,
             used: Arc::default(),
@@ -62,9 +66,13 @@ impl Slot {
         }
     }
 
-    /// Bytes of its files.
-    pub(super) fn bytes(&self) -> Option<u64> {
-        self.print.as_ref().map(|print| print.bytes)
+    /// Says what files it has, and of which flavor they are.
+    pub(super) fn describe(&self, info: &mut ModelInfo) {
+        info.flavor = info.flavor.take().or_else(|| self.flavor.clone());
+        if let Some(print) = &self.print {
+            info.size_bytes = Some(print.bytes);
+            info.files = Arc::clone(&print.files);
+        }
     }
 
     /// Whether its files may be loaded now, or what they wait for.
@@ -80,7 +88,8 @@ impl Slot {
         match &self.outcome {
             Some(Ok(())) => self.unreadable.clone(),
             Some(Err((_, reason))) => Some(reason.clone()),
-            None => Some(self.check(dir).err().unwrap_or_else(|| "loading".into())),
+            // What is whole is about to be loaded: a reload that was asked for, or other files.
+            None => self.check(dir).err(),
         }
     }
 }
@@ -112,6 +121,11 @@ impl Slots {
 
     pub(super) fn get(&self, dir: &Path) -> Option<&Slot> {
         self.slots.get(dir)
+    }
+
+    /// Whether it can serve, without a look at its files.
+    pub(super) fn is_loaded(&self, dir: &Path) -> bool {
+        self.slots.get(dir).is_some_and(|slot| slot.loaded.is_some())
     }
 
     /// How far a directory is. Looks at its files once a look.
@@ -172,7 +186,7 @@ impl Slots {
             slot.outcome = None;
             slot.retries = 0;
         }
-        slot.print = print.or(slot.print);
+        slot.print = print.or(slot.print.take());
         slot.unreadable = unreadable;
         let failed = matches!(&slot.outcome, Some(Err((ModelState::Failed, _))));
         if failed && slot.retries < MAX_RETRIES && slot.tried.elapsed() >= RETRY_AFTER {
@@ -186,6 +200,10 @@ impl Slots {
     pub(super) fn set(&mut self, dir: &Path, outcome: Result<Loaded, Refusal>) {
         let Some(slot) = self.slots.get_mut(dir) else { return };
         slot.tried = Instant::now();
+        slot.flavor = match &outcome {
+            Ok(_) => None,
+            Err(_) => MlModel::read(dir).ok().and_then(|mlmodel| mlmodel.native_flavor().map(str::to_owned)),
+        };
         slot.outcome = Some(outcome.map(|loaded| {
             slot.loaded = Some(Arc::new(loaded));
             slot.ready_unix_ms = Some(info::now_unix_ms());

@@ -68,7 +68,8 @@ impl Keeper {
             let reason = found.held.clone().or(complaint);
             let reason = reason.map(|reason| format!("{reason}; what was loaded before goes on serving"));
             let mut info = info::of_found(found, ModelState::Ready, reason);
-            info::add_loaded(&mut info, loaded, slot.bytes().unwrap_or_default());
+            info::add_loaded(&mut info, loaded);
+            slot.describe(&mut info);
             info.ready_unix_ms = slot.ready_unix_ms;
             let served = match old.and_then(|old| old.served.as_ref()) {
                 Some(served) if Arc::ptr_eq(&served.loaded, loaded) => Arc::clone(served),
@@ -87,7 +88,9 @@ impl Keeper {
             }
         };
         let mut info = info::of_found(found, state, reason);
-        info.size_bytes = slot.and_then(super::slots::Slot::bytes);
+        if let Some(slot) = slot {
+            slot.describe(&mut info);
+        }
         Entry { asleep: self.asleep.contains(&key), ..unserved(info, found) }
     }
 

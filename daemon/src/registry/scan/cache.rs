@@ -12,29 +12,11 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use yummy_models::{mlmodel, yaml::Node};
-
-use super::locate::is_within;
+use super::{locate::is_within, meta::Meta};
 
 /// Times of files have the resolution of the kernel's tick (4 ms), of FAT 2 s: what changed this shortly before it was
 /// read is read again.
 const RACY: Duration = Duration::from_secs(2);
-/// `meta.yaml` files have a few hundred bytes, a description may have some more.
-const MAX_META_BYTES: u64 = 1 << 20;
-/// What is asked of them; the rest is not kept.
-const KEYS: [&str; 10] = [
-    "current_stage",
-    "lifecycle_stage",
-    "model_id",
-    "name",
-    "run_id",
-    "source",
-    "source_run_id",
-    "status",
-    "storage_location",
-    "version",
-];
-
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Stamp {
     inode: u64,
@@ -65,7 +47,7 @@ struct Kept<T> {
 /// See the module.
 #[derive(Default)]
 pub(super) struct Cache {
-    metas: HashMap<PathBuf, Kept<Result<Arc<Node>, String>>>,
+    metas: HashMap<PathBuf, Kept<Result<Arc<Meta>, String>>>,
     lists: HashMap<PathBuf, Kept<Arc<[PathBuf]>>>,
     turn: u64,
 }
@@ -89,7 +71,7 @@ impl Cache {
     }
 
     /// A small YAML file, or why it cannot be read. Links are followed as long as they stay within `root`.
-    pub(super) fn meta(&mut self, root: &Path, path: &Path) -> Result<Arc<Node>, String> {
+    pub(super) fn meta(&mut self, root: &Path, path: &Path) -> Result<Arc<Meta>, String> {
         let stamp = fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file).map(|metadata| Stamp::of(&metadata));
         if let Some(kept) = self.metas.get_mut(path)
             && stamp.is_some()
@@ -99,7 +81,7 @@ impl Cache {
             return kept.value.clone();
         }
         let value = if stamp.is_some() || is_within(root, path) {
-            read_meta(path)
+            Meta::read(path).map(Arc::new)
         } else {
             Err(format!("{} is not there, or a link out of the directory", name(path)))
         };
@@ -140,14 +122,6 @@ fn list(root: &Path, dir: &Path) -> io::Result<(Vec<PathBuf>, bool)> {
     }
     found.sort();
     Ok((found, linked))
-}
-
-fn read_meta(path: &Path) -> Result<Arc<Node>, String> {
-    let bytes = mlmodel::read_bounded(path, MAX_META_BYTES).map_err(|error| error.to_string())?;
-    let text = String::from_utf8(bytes).map_err(|_| format!("{} is not UTF-8", name(path)))?;
-    let node = Node::parse(&text).map_err(|reason| format!("{} cannot be read: {reason}", name(path)))?;
-    let kept = node.entries().iter().filter(|(key, _)| KEYS.contains(&key.as_str())).cloned();
-    Ok(Arc::new(Node::Map(kept.collect())))
 }
 
 fn name(path: &Path) -> std::borrow::Cow<'_, str> {

@@ -6,11 +6,13 @@
 //! error: one bad file hides nothing else.
 //!
 //! * `cache`: a look at an unchanged tree costs one `stat` a file or directory.
+//! * `meta`: what is kept of a `meta.yaml`.
 //! * `locate`: where the files are that a location names.
 //! * `runs`: models among the artifacts of runs.
 
 mod cache;
 pub(super) mod locate;
+mod meta;
 mod runs;
 
 use std::{
@@ -20,11 +22,12 @@ use std::{
     sync::Arc,
 };
 
-use yummy_models::{mlmodel, yaml::Node};
+use yummy_models::mlmodel;
 
 use self::{
     cache::Cache,
     locate::{is_dir_within, is_within, locate},
+    meta::Meta,
 };
 use super::{
     database::{BackendStore, Database},
@@ -261,7 +264,7 @@ impl Look<'_> {
 
     /// Whether a run was deleted: MLflow keeps its files.
     fn is_deleted(&mut self, run: &Path) -> bool {
-        let deleted = |meta: Arc<Node>| meta.text("lifecycle_stage") == Some("deleted");
+        let deleted = |meta: Arc<Meta>| meta.text("lifecycle_stage") == Some("deleted");
         self.cache.meta(self.root, &run.join("meta.yaml")).is_ok_and(deleted)
     }
 }
