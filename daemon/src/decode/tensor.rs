@@ -5,24 +5,33 @@ use std::collections::HashSet;
 use yummy_models::signature::{DataType, TensorSpec};
 
 use super::{
-    array::{Array, tuple},
+    array::{Array, Nature, tuple},
     enforce::{MAX_NAMES, Ready},
     inputs::Input,
-    python::{Value, value::quoted_list},
-    table::{Data, Dtype, Table, cast},
+    narrow,
+    python::{Value, number::NotNumber, value::quoted_list},
+    table::{Clock, Data, Dtype, Table, cast},
 };
 
 /// Places and types of the columns that tensors are made of.
-pub(crate) fn tensor_columns(specs: &[TensorSpec], table: &Table) -> Vec<(usize, DataType)> {
+pub(crate) fn tensor_columns<'a>(specs: &'a [TensorSpec], table: &Table) -> Vec<(usize, &'a str)> {
     match specs {
         [TensorSpec { name: None, dtype, .. }] => {
-            (0..table.columns.len()).map(|place| (place, column_type(dtype))).collect()
+            (0..table.columns.len()).map(|place| (place, dtype.as_str())).collect()
         }
         named => named
             .iter()
-            .filter_map(|spec| Some((table.places(spec.name.as_deref()?).next()?, column_type(&spec.dtype))))
+            .filter_map(|spec| Some((table.places(spec.name.as_deref()?).next()?, spec.dtype.as_str())))
             .collect(),
     }
+}
+
+/// `column.astype(dtype)` for the dtype of a tensor.
+///
+/// # Errors
+/// pandas' exception, without the value.
+pub(crate) fn astype(data: Data, dtype: &str) -> Result<Data, NotNumber> {
+    narrow::column(&data, dtype).unwrap_or_else(|| cast::cast(data, &column_type(dtype)))
 }
 
 /// The column type with the dtype of a tensor.
@@ -34,7 +43,8 @@ fn column_type(dtype: &str) -> DataType {
         "int32" => DataType::Integer,
         "bool" => DataType::Boolean,
         "str" | "object" => DataType::String,
-        _ => DataType::Binary,
+        // Of the rest, nothing is known here.
+        _ => DataType::Any,
     }
 }
 
@@ -91,15 +101,24 @@ fn table_tensor(table: Table, spec: &TensorSpec) -> Result<Array, String> {
              the DataFrame of scalar type. Please adjust the passed in DataFrame to match the expected structure"
         ));
     }
-    Ok(Array { shape: vec![rows, width], data: row_major(&table), scalar: false })
+    Ok(Array { shape: vec![rows, width], data: row_major(&table), nature: Nature::Array })
 }
 
 /// `table.to_numpy()` of columns of one dtype.
 fn row_major(table: &Table) -> Data {
     let dtype = common_dtype(table);
+    let times: Option<Vec<&Vec<i64>>> = table
+        .columns
+        .iter()
+        .map(|column| if let Data::Time(times, Clock::Nanoseconds) = &column.data { Some(times) } else { None })
+        .collect();
+    if let Some(times) = times {
+        let cells = (0..table.rows).flat_map(|row| times.iter().map(move |times| times[row]));
+        return Data::Time(cells.collect(), Clock::Nanoseconds);
+    }
     let cells = (0..table.rows).flat_map(|row| table.columns.iter().map(move |column| column.data.value(row)));
     let cells: Vec<Value> = cells.map(|cell| cell.unwrap_or(Value::Null)).collect();
-    cast::cast(Data::Object(cells), &column_type(dtype)).unwrap_or(Data::Opaque("object", 0))
+    astype(Data::Object(cells), dtype).unwrap_or(Data::Opaque("object", 0))
 }
 
 /// The dtype that holds the values of all columns: numpy's promotion, and `object` when one may be missing.
@@ -167,8 +186,8 @@ fn column_tensor(name: &str, data: Data, zero_is_a_label: bool, spec: &TensorSpe
             ));
         }
     };
-    let data = cast::cast(data, &column_type(&spec.dtype)).map_err(|reason| reason.0)?;
-    Ok(Array { shape, data, scalar: false })
+    let data = astype(data, &spec.dtype).map_err(|reason| reason.0)?;
+    Ok(Array { shape, data, nature: Nature::Array })
 }
 
 pub(crate) fn named_tensors(input: Input, specs: &[TensorSpec]) -> Result<Ready, String> {

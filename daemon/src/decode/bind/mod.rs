@@ -123,6 +123,8 @@ pub(crate) fn listed(value: &Value, categories: &Categories) -> f64 {
         Value::Bool(value) => categories.code_of_bool(*value),
         Value::Int(value) => categories.code_of_number(*value as f64),
         Value::Float(value) => categories.code_of_number(*value),
-        Value::Null | Value::BigInt(_) | Value::Surrogates | Value::List(_) | Value::Dict(_) => f64::NAN,
+        Value::Null | Value::BigInt(_) | Value::Surrogates | Value::Bytes(_) | Value::List(_) | Value::Dict(_) => {
+            f64::NAN
+        }
     }
 }
