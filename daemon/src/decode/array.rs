@@ -59,7 +59,8 @@ pub(crate) fn convert(value: Value, spec: Spec<'_>) -> Result<Array, NotNumber> 
     if let Spec::Composed(DataType::Any | DataType::Object(_) | DataType::Map(_), _) = spec {
         return Ok(Array { shape: Vec::new(), data: Data::Object(vec![value]), nature: Nature::Python });
     }
-    let (shape, leaves) = flatten(value)?;
+    // Of objects, those are lists where the shape ends.
+    let (shape, leaves) = flatten(value, matches!(spec, Spec::Tensor("object")))?;
     let data = match spec {
         Spec::Unknown | Spec::Composed(..) => infer(leaves),
         Spec::Column(DataType::Double) | Spec::Tensor("float64") => {
@@ -91,7 +92,7 @@ pub(crate) fn convert(value: Value, spec: Spec<'_>) -> Result<Array, NotNumber> 
 }
 
 /// The shape of nested lists and what is in the innermost of them.
-fn flatten(value: Value) -> Result<(Vec<usize>, Vec<Value>), NotNumber> {
+fn flatten(value: Value, ragged: bool) -> Result<(Vec<usize>, Vec<Value>), NotNumber> {
     let Value::List(mut level) = value else { return Ok((Vec::new(), vec![value])) };
     let mut shape = vec![level.len()];
     loop {
@@ -101,7 +102,11 @@ fn flatten(value: Value) -> Result<(Vec<usize>, Vec<Value>), NotNumber> {
         }
         let len = |item: &Value| if let Value::List(items) = item { Some(items.len()) } else { None };
         let width = level.first().and_then(len);
-        if level.iter().any(|item| len(item) != width) {
+        let uneven = level.iter().any(|item| len(item) != width);
+        if uneven && ragged {
+            return Ok((shape, level));
+        }
+        if uneven {
             return Err(NotNumber(format!(
                 "setting an array element with a sequence. The requested array has an inhomogeneous shape after {} \
                  dimensions. The detected shape was {} + inhomogeneous part.",

@@ -87,7 +87,8 @@ fn mixed_table(columns: Vec<(Box<str>, Array)>) -> Result<Table, String> {
     });
     let values: Vec<(Box<str>, Result<Data, Value>)> = values.collect();
     let dicts = values.iter().filter(|(_, value)| matches!(value, Err(Value::Dict(_)))).count();
-    if dicts == values.len() {
+    let sized = |value: &Result<Data, Value>| matches!(value, Ok(_) | Err(Value::List(_)));
+    if dicts > 0 && !values.iter().any(|(_, value)| sized(value)) {
         let pairs = values.into_iter().map(|(name, value)| (name, value.err().unwrap_or(Value::Null)));
         return build::dictionary(Dict::from_pairs(pairs.collect()), None, None).map_err(|error| no_frame(&error.0));
     }
@@ -105,7 +106,7 @@ fn mixed_table(columns: Vec<(Box<str>, Array)>) -> Result<Table, String> {
             return Err(no_frame("All arrays must be of the same length"));
         }
     }
-    let rows = rows.unwrap_or(0);
+    let rows = rows.ok_or_else(|| no_frame("If using all scalar values, you must pass an index"))?;
     let made = values.into_iter().map(|(name, value)| {
         let data = match value {
             Ok(data) => data,
@@ -150,7 +151,8 @@ fn records_table(rows: Vec<Vec<(Box<str>, Array)>>) -> Table {
 
 /// Scalars of one dtype keep it; a missing one, or a list among them, makes pandas look at the values.
 fn scalars_column(cells: Vec<Option<Array>>) -> Data {
-    let whole = cells.iter().all(|cell| cell.as_ref().is_some_and(|array| array.shape.is_empty()));
+    let single = |array: &Array| array.shape.is_empty() && array.nature != Nature::Python;
+    let whole = cells.iter().all(|cell| cell.as_ref().is_some_and(single));
     if whole && let Some(Ok(array)) = cells.iter().cloned().collect::<Option<Vec<_>>>().map(stack) {
         return array.data;
     }
@@ -163,7 +165,7 @@ fn scalars_column(cells: Vec<Option<Array>>) -> Data {
 
 impl Data {
     /// A scalar of a typed column repeated: the dtype stays.
-    fn stretched_as_is(self, rows: usize) -> Self {
+    pub(crate) fn stretched_as_is(self, rows: usize) -> Self {
         fn repeated<T: Clone>(values: &[T], rows: usize) -> Vec<T> {
             values.iter().take(1).cycle().take(rows).cloned().collect()
         }
@@ -174,6 +176,9 @@ impl Data {
             Self::Float(values) => Self::Float(repeated(&values, rows)),
             Self::Single(values) => Self::Single(repeated(&values, rows)),
             Self::Text(values) => Self::Text(repeated(&values, rows)),
+            Self::Uint(values) => Self::Uint(repeated(&values, rows)),
+            Self::Object(_) if rows == 0 => Self::Object(Vec::new()),
+            Self::Other(dtype, _) if rows == 0 => Self::Other(dtype, Vec::new()),
             other => other.stretched(rows),
         }
     }

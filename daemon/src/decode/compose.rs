@@ -64,6 +64,9 @@ fn array(value: Value, inner: &DataType, required: bool) -> Result<Value, String
     let values = match (inner, data) {
         // A list of times is one of nanoseconds.
         (_, Data::Time(times, _)) => times.into_iter().map(Value::Int).collect(),
+        (DataType::String | DataType::Binary, data) if holds_lists(&data) => {
+            return Err("setting an array element with a sequence.".into());
+        }
         (DataType::String, data) => {
             data.into_values().iter().map(|value| Value::Text(value.to_text().into())).collect()
         }
@@ -72,6 +75,10 @@ fn array(value: Value, inner: &DataType, required: bool) -> Result<Value, String
         (_, data) => data.into_values(),
     };
     Ok(Value::List(values))
+}
+
+fn holds_lists(data: &Data) -> bool {
+    matches!(data, Data::Object(values) if values.iter().any(Value::is_list))
 }
 
 /// A value as numpy makes bytes of it.
@@ -169,6 +176,8 @@ mod tests {
         ] {
             assert_eq!(fits(text, &doubles, required), good, "{text}");
         }
+        let texts = DataType::Array(Box::new(DataType::String));
+        assert!(fits(r#"["a", "b"]"#, &texts, true) && !fits(r#"[["a"]]"#, &texts, true));
         let object = DataType::Object(vec![("k".into(), DataType::String, true), ("n".into(), DataType::Long, false)]);
         for (text, good) in [
             (r#"{"k": "v"}"#, true),

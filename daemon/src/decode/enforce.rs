@@ -20,8 +20,11 @@ use super::{
         build::{dictionary, one_row},
         cast, dtype,
     },
-    tensor::{astype, named_tensors, no_tensor, tensor_columns, unnamed_tensor},
+    tensor::{self, astype, named_tensors, no_tensor, tensor_columns, unnamed_tensor},
 };
+
+/// What a message says of columns that the signature does not have.
+pub(crate) const EXTRA: &str = " Note that there were extra inputs provided.";
 
 /// A message names at most this many columns.
 pub(crate) const MAX_NAMES: usize = 1000;
@@ -67,7 +70,7 @@ pub(crate) fn cast_table(mut table: Table, plan: &Plan) -> Result<Table, Protoco
                 let repeated =
                     table.columns.iter().filter(|column| column.label == table.columns[place].label).count() > 1;
                 let column = &mut table.columns[place];
-                let failed = |label, reason: &str| ProtocolError::cast(&shown(label), shown_dtype(dtype), reason);
+                let failed = |label, reason: &str| ProtocolError::cast(&shown(label), tensor::shown(dtype), reason);
                 if column.data.len() == 0 {
                     let reason = "IndexError('single positional indexer is out-of-bounds')";
                     return Err(failed(&column.label, reason));
@@ -96,15 +99,6 @@ fn cast_column(column: &mut Column, spec: &ColumnSpec) -> Result<(), ProtocolErr
     column.data =
         cast.map_err(|reason| ProtocolError::cast(&shown(&column.label), &cast::dtype(&spec.kind), &reason))?;
     Ok(())
-}
-
-/// The dtype of a tensor in a message.
-fn shown_dtype(dtype: &str) -> &str {
-    match dtype {
-        "str" => "<U0",
-        "bytes" => "|S0",
-        other => other,
-    }
 }
 
 /// A label in a message. Only names of the signature come here, and numbers.
@@ -180,7 +174,7 @@ fn named_columns(table: Table, specs: &[ColumnSpec]) -> Result<Table, String> {
         let wanted: HashSet<String> = specs.iter().map(name).collect();
         let extra =
             table.columns.iter().any(|column| !matches!(&column.label, Label::Text(text) if wanted.contains(&**text)));
-        let note = if extra { " Note that there were extra inputs provided." } else { "" };
+        let note = if extra { EXTRA } else { "" };
         let names = quoted_list(missing.iter().map(String::as_str), MAX_NAMES);
         return Err(format!("Model is missing inputs {names}.{note}"));
     }

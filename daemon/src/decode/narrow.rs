@@ -216,9 +216,9 @@ mod tests {
             ("[0.1]", "float16", Some("0.0999755859375"), Some("0.0999755859375")),
         ] {
             let text = |data: Result<Data>| data.ok().and_then(|data| data.value(0)).map(|value| value.to_text());
-            let got = column(&infer::column(values(list)), dtype).map(text);
-            assert_eq!(got.flatten().as_deref(), column_is, "{list} {dtype}");
-            assert_eq!(array(&values(list), dtype).map(text).flatten().as_deref(), array_is, "{list} {dtype}");
+            let got = column(&infer::column(values(list)), dtype).and_then(text);
+            assert_eq!(got.as_deref(), column_is, "{list} {dtype}");
+            assert_eq!(array(&values(list), dtype).and_then(text).as_deref(), array_is, "{list} {dtype}");
         }
         assert!(column(&Data::Int(vec![1]), "complex64").is_none());
     }

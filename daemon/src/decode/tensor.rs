@@ -6,11 +6,11 @@ use yummy_models::signature::{DataType, TensorSpec};
 
 use super::{
     array::{Array, Nature, tuple},
-    enforce::{MAX_NAMES, Ready},
+    enforce::{EXTRA, MAX_NAMES, Ready},
     inputs::Input,
     narrow,
     python::{Value, number::NotNumber, value::quoted_list},
-    table::{Clock, Data, Dtype, Table, cast},
+    table::{Clock, Data, Dtype, Label, Table, cast},
 };
 
 /// Places and types of the columns that tensors are made of.
@@ -63,6 +63,13 @@ pub(crate) fn unnamed_tensor(input: Input, spec: &TensorSpec) -> Result<Array, S
 
 /// `_enforce_tensor_spec`.
 fn check(array: &Array, spec: &TensorSpec) -> Result<(), String> {
+    // Arrays of objects may be ragged where the signature leaves a size open.
+    let objects = array.shape.len() == 1 && array.data.dtype() == "object";
+    if (spec.shape[..] == [-1] && spec.dtype == "object")
+        || (objects && spec.shape.iter().skip(1).any(|&size| size == -1))
+    {
+        return Ok(());
+    }
     let matches = array.shape.len() == spec.shape.len()
         && array.shape.iter().zip(&spec.shape).all(|(&got, &want)| want == -1 || i64::try_from(got) == Ok(want));
     if !matches {
@@ -71,9 +78,18 @@ fn check(array: &Array, spec: &TensorSpec) -> Result<(), String> {
     }
     let dtype = array.data.dtype();
     if dtype != spec.dtype {
-        return Err(format!("dtype of input {dtype} does not match expected dtype {}", spec.dtype));
+        return Err(format!("dtype of input {dtype} does not match expected dtype {}", shown(&spec.dtype)));
     }
     Ok(())
+}
+
+/// A dtype as numpy shows it.
+pub(crate) fn shown(dtype: &str) -> &str {
+    match dtype {
+        "str" => "<U0",
+        "bytes" => "|S0",
+        other => other,
+    }
 }
 
 pub(crate) fn no_tensor(what: &str) -> String {
@@ -191,22 +207,26 @@ fn column_tensor(name: &str, data: Data, zero_is_a_label: bool, spec: &TensorSpe
 }
 
 pub(crate) fn named_tensors(input: Input, specs: &[TensorSpec]) -> Result<Ready, String> {
-    let names: HashSet<&str> = match &input {
-        Input::Columns(columns) => columns.iter().map(|(name, _)| &**name).collect(),
-        Input::Table(table) => table.by_name().into_keys().collect(),
-        Input::Array(_) | Input::Records(_) => {
-            return Err(
-                "This model contains a tensor-based model signature with input names, which suggests a dictionary \
-                        input mapping input name to tensor."
-                    .into(),
-            );
+    let names = || specs.iter().filter_map(|spec| spec.name.as_deref());
+    let (given, extra): (HashSet<&str>, bool) = match &input {
+        Input::Columns(columns) => {
+            let given: HashSet<&str> = columns.iter().map(|(name, _)| &**name).collect();
+            let extra = given.iter().any(|name| !names().any(|wanted| wanted == *name));
+            (given, extra)
         }
+        Input::Table(table) => {
+            let given: HashSet<&str> = table.by_name().into_keys().collect();
+            let known = |label: &Label| names().any(|name| label.is(name));
+            (given, table.columns.iter().any(|column| !known(&column.label)))
+        }
+        // An array is the only tensor that there is.
+        Input::Array(_) if specs.len() == 1 => (names().collect(), false),
+        Input::Array(_) | Input::Records(_) => (HashSet::new(), false),
     };
-    let missing = specs.iter().filter_map(|spec| spec.name.as_deref()).filter(|name| !names.contains(name));
-    let missing: Vec<&str> = missing.collect();
+    let missing: Vec<&str> = names().filter(|name| !given.contains(name)).collect();
     if !missing.is_empty() {
         let names = quoted_list(missing.into_iter(), MAX_NAMES);
-        return Err(format!("Model is missing inputs {names}."));
+        return Err(format!("Model is missing inputs {names}.{}", if extra { EXTRA } else { "" }));
     }
     match input {
         Input::Columns(columns) => {
@@ -222,7 +242,8 @@ pub(crate) fn named_tensors(input: Input, specs: &[TensorSpec]) -> Result<Ready,
                 found.map_or(Ok(()), |data| column_tensor(name, data, table.zero_is_a_label, spec).map(|_| ()))?;
             }
         }
-        Input::Array(_) | Input::Records(_) => {}
+        Input::Array(array) => specs.iter().try_for_each(|spec| check(&array, spec))?,
+        Input::Records(_) => {}
     }
-    Ok(Ready::Unusable("several named tensors are not an input of this model".into()))
+    Ok(Ready::Unusable("named tensors are not an input of this model".into()))
 }

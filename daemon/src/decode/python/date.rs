@@ -247,13 +247,13 @@ impl<'a> Scan<'a> {
                 let year = self.digits(4)?.parse().ok()?;
                 Some(("%Y%m%d".into(), [year, self.two()?, self.two()?]))
             }
-            4 => self.from_year(),
-            1 | 2 => self.to_year(day_first),
+            4 => self.year_first(),
+            1 | 2 => self.year_last(day_first),
             _ => None,
         }
     }
 
-    fn from_year(&mut self) -> Option<(String, [i64; 3])> {
+    fn year_first(&mut self) -> Option<(String, [i64; 3])> {
         let year = self.digits(4)?.parse().ok()?;
         if self.word(&["Q", "q"]) {
             let quarter: i64 = self.digits(1)?.parse().ok().filter(|quarter| (1..=4).contains(quarter))?;
@@ -269,7 +269,7 @@ impl<'a> Scan<'a> {
         Some((format!("%Y{mark}%m{mark}%d"), [year, month, self.number()?]))
     }
 
-    fn to_year(&mut self, day_first: bool) -> Option<(String, [i64; 3])> {
+    fn year_last(&mut self, day_first: bool) -> Option<(String, [i64; 3])> {
         let first = self.number()?;
         let mark = ["-", "/", ".", " "].into_iter().find(|mark| self.take(mark))?;
         if let Some(month) = self.name(&MONTHS) {

@@ -26,6 +26,8 @@ pub(crate) fn cast(data: Data, kind: &DataType) -> Result<Data> {
         DataType::Boolean => Ok(Data::Bool(to_bools(&data))),
         DataType::String => Ok(if matches!(data, Data::Text(_)) { data } else { Data::Object(data.into_values()) }),
         DataType::Any => Ok(data),
+        // Nothing is mapped, and the dtype stays.
+        DataType::Binary if data.len() == 0 => Ok(data),
         DataType::Binary => data.into_values().iter().map(of_base64).collect::<Result<_>>().map(Data::Object),
         DataType::Datetime => time::to_datetime(data),
         // Of composed types it matters whether they are required, see `compose`.

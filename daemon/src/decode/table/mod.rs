@@ -159,6 +159,7 @@ impl Data {
             Self::Time(values, clock) => {
                 Self::Time(values.iter().take(1).cycle().take(rows).copied().collect(), *clock)
             }
+            other if rows == 0 => other.clone().stretched_as_is(0),
             other => infer::column(vec![other.value(0).unwrap_or(Value::Null); rows]),
         }
     }
