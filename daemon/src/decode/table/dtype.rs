@@ -84,7 +84,8 @@ fn numbers(name: &str, values: Vec<Value>) -> Result<Data, String> {
         Value::Text(text) if text.bytes().all(|byte| b"0123456789+-.eE \t".contains(&byte)) => {
             float_of_text(text).ok_or_else(failed)
         }
-        Value::Text(_) | Value::Surrogates | Value::Bytes(_) => Err(failed()),
+        Value::Bytes(bytes) => std::str::from_utf8(bytes).ok().and_then(float_of_text).ok_or_else(failed),
+        Value::Text(_) | Value::Surrogates => Err(failed()),
         Value::List(items) if items.is_empty() => Ok(f64::NAN),
         Value::Dict(dict) if dict.is_empty() => Ok(f64::NAN),
         Value::BigInt(_) | Value::List(_) | Value::Dict(_) => Err(format!("Invalid object type at position {place}")),
