@@ -4,10 +4,14 @@
 
 mod support;
 
+use base64::Engine as _;
 use support::{Case, cases};
-use yummy_models::{Frame, Method, Output, Shape, Values};
+use yummy_models::{
+    Feature, FeatureKind, Frame, Method, Output, Shape, Signature, Values,
+    signature::{ColumnSpec, DataType, Schema, TensorSpec},
+};
 use yummyd::{
-    decode::{ProtocolError, Request, Style, decode},
+    decode::{Kind, Library, Plan, ProtocolError, Request, Style, decode},
     encode::{Encoder, NonFinite},
 };
 
@@ -151,4 +155,92 @@ fn objects_with_different_indexes_are_refused() {
     assert_eq!(read(&case("doubles"), JSON, same).unwrap().1, [1.0, 2.0, 3.0, 4.0]);
     let other = same.replace(r#""d": {"0": 4}"#, r#""d": {"1": 4}"#);
     assert_eq!(refused(&case("doubles"), JSON, &other).0, 400);
+}
+
+const PARQUET: Option<&str> = Some("application/vnd.apache.parquet");
+
+/// A file of one column `a` that pandas wrote.
+fn parquet(name: &str) -> Vec<u8> {
+    let files: serde_json::Value = serde_json::from_str(include_str!("data/parquet.json")).unwrap();
+    base64::engine::general_purpose::STANDARD.decode(files[name].as_str().unwrap()).unwrap()
+}
+
+/// A CatBoost model of one number, whose signature has one column of that type.
+fn one(kind: Option<DataType>) -> Plan {
+    let column = |kind| ColumnSpec { name: Some("a".into()), kind, required: true };
+    let inputs = kind.map(|kind| Schema::Columns(vec![column(kind)]));
+    let feature = Feature { name: "a".into(), kind: FeatureKind::Number };
+    let signature = Signature { inputs, ..Signature::default() };
+    Plan::of_parts(&signature, Library::CatBoost, vec![feature], vec![Method::Predict])
+}
+
+fn kind_of(plan: &Plan, content_type: Option<&str>, body: &[u8]) -> Option<Kind> {
+    decode(plan, content_type, body, &mut Frame::new(0)).err().map(|error| error.kind())
+}
+
+#[test]
+fn dates_in_unusual_words_are_refused() {
+    let plan = one(Some(DataType::Datetime));
+    let records = |date: &str| format!("{{\"dataframe_records\": [{{\"a\": \"{date}\"}}]}}");
+    for date in ["2024-01-06", "13/02/2024", "Jan 6, 2024", "6 January 2024", "2024-01-06 10:00 PM"] {
+        assert_eq!(kind_of(&plan, JSON, records(date).as_bytes()), None, "{date}");
+    }
+    for date in ["6th of January 2024", "Sat Jan 06 10:30:00 2024", "1/2/24 5pm"] {
+        assert_eq!(kind_of(&plan, JSON, records(date).as_bytes()), Some(Kind::BadRequest), "{date}");
+    }
+}
+
+#[test]
+fn nested_parquet_columns_are_not_looked_into() {
+    let doubles = one(Some(DataType::Array(Box::new(DataType::Double))));
+    // MLflow: the texts are no doubles.
+    assert_eq!(kind_of(&doubles, PARQUET, &parquet("lists")), Some(Kind::Model));
+}
+
+#[test]
+fn durations_are_refused() {
+    assert_eq!(kind_of(&one(None), PARQUET, &parquet("durations")), Some(Kind::Model));
+}
+
+#[test]
+fn tensors_of_bytes_are_refused() {
+    let inputs = Some(Schema::Tensors(vec![TensorSpec { name: None, dtype: "bytes".into(), shape: vec![-1, 1] }]));
+    let feature = Feature { name: "a".into(), kind: FeatureKind::Number };
+    let signature = Signature { inputs, ..Signature::default() };
+    let plan = Plan::of_parts(&signature, Library::LightGbm, vec![feature], vec![Method::Predict]);
+    assert_eq!(kind_of(&plan, JSON, br#"{"inputs": [["1"]]}"#), Some(Kind::Schema));
+}
+
+#[test]
+fn other_compressions_of_parquet_are_refused() {
+    assert_eq!(kind_of(&one(None), PARQUET, &parquet("range from 0")), None);
+    assert_eq!(kind_of(&one(None), PARQUET, &parquet("zstd")), Some(Kind::BadRequest));
+}
+
+#[test]
+fn a_parquet_file_has_a_bound() {
+    let error = decode(&one(None), PARQUET, &many_rows(), &mut Frame::new(0)).unwrap_err();
+    assert!(String::from_utf8(error.body()).unwrap().contains("more than 16777216 cells"));
+}
+
+/// 17 million equal booleans are a few bytes.
+fn many_rows() -> Vec<u8> {
+    use parquet::{
+        data_type::BoolType, file::properties::WriterProperties, file::writer::SerializedFileWriter,
+        schema::parser::parse_message_type,
+    };
+    let schema = parse_message_type("message schema { REQUIRED BOOLEAN a; }").unwrap();
+    let properties =
+        WriterProperties::builder().set_encoding(parquet::basic::Encoding::RLE).set_dictionary_enabled(false);
+    let mut body = Vec::new();
+    let mut file = SerializedFileWriter::new(&mut body, schema.into(), properties.build().into()).unwrap();
+    let mut group = file.next_row_group().unwrap();
+    let mut column = group.next_column().unwrap().unwrap();
+    for _ in 0..17 {
+        column.typed::<BoolType>().write_batch(&[true; 1 << 20], None, None).unwrap();
+    }
+    column.close().unwrap();
+    group.close().unwrap();
+    file.close().unwrap();
+    body
 }

@@ -124,7 +124,10 @@ impl Tally {
         for (reason, count) in &self.unsupported {
             println!("  not served natively: {count} pairs: {reason}");
         }
-        for difference in self.unexplained.iter().take(60) {
+        // Differences of words alone come last.
+        let words = |difference: &&String| difference.lines().next().is_some_and(|line| line.ends_with("message:"));
+        let (last, first): (Vec<&String>, Vec<&String>) = self.unexplained.iter().partition(words);
+        for difference in first.into_iter().chain(last).take(300) {
             println!("  {difference}");
         }
         assert!(self.total > 0, "nothing was replayed");

@@ -48,12 +48,20 @@ PARAMS = [{}, None, {"i": 5}, {"i": "x"}, {"i": 1.0}, {"i": True}, {"i": 2**40},
           {"i": 1, "l": 2, "d": 0.5, "s": "y", "b": True}, {"i": [1]}, {"s": None, "i": None}, {"i": math.nan}, {"d": math.inf}]
 
 
+DATES = ["2024-01-01", "2024-01-01T10:00:00", "2024-01-01 10:00", "2024-01-01T10:00:00.5", "2024-01-01T10:00:00Z", "2024-01-01T10:00:00+02:00",
+         "01/02/2024", "13/02/2024", "2024-02-30", "20240101", "2024", "2024-01", "Jan 1, 2024", "1 January 2024", "10:00", "now", "2024-1-1",
+         "1704067200", "0001-01-01", "9999-12-31", "1677-09-21", "2263-01-01", "2024/01/01", "01.02.2024", "2024-01-01T10", "2024-01-01 10:00:00 PM", "NaT", ""]
+BASE64 = ["eA==", "aGVsbG8=", "MQ==", "MS41", "IDI=", "", "/w==", "cGFyaXM=", "eA", "abc", "w7w="]
+
+
 class Forms:
     """Requests for one model: `columns` are `(name, type, required)` in order, `params` the names of its parameters."""
 
     def __init__(self, random, columns):
         self.random = random
         self.columns = columns
+        # Mostly dates of one form, as clients send.
+        self.dates = self.random.choice([DATES[:1], DATES[1:2], DATES[2:3], DATES])
 
     def request(self):
         """One request."""
@@ -72,7 +80,19 @@ class Forms:
         if kind == "boolean":
             return self.random.random() < 0.5
         if kind == "datetime":
-            return self.random.choice(["2024-01-01", "2024-01-01T10:00:00", "2024-01-01 10:00"])
+            return self.random.choice(self.dates)
+        if kind == "binary":
+            return self.random.choice(BASE64)
+        if kind.startswith("Array"):
+            inner = "string" if "string" in kind else "long" if "long" in kind else "double"
+            cells = [self.good(inner) for _ in range(self.random.randint(0, 3))]
+            return [cells, cells] if kind.count("Array") > 1 else cells
+        if kind.startswith("Map"):
+            return {self.random.choice("kmn"): self.random.choice([1, 2.5])}
+        if kind.startswith("{") or kind.startswith("Object"):
+            return self.random.choice([{"k": "v"}, {"k": "v", "n": 1}])
+        if kind == "Any":
+            return self.random.choice([1, 1.5, "x", [1], [[1, 2], [3]], {"k": 1}, None])
         return self.random.choice(WORDS)
 
     def cell(self, kind, odd):

@@ -23,7 +23,7 @@ static PLANS: LazyLock<Vec<Plan>> = LazyLock::new(|| {
         let features = ["a", "b"].into_iter().zip(kinds).map(|(name, kind)| Feature { name: name.into(), kind }).collect();
         Plan::of_parts(&Signature { inputs, ..Signature::default() }, library, features, vec![Method::Predict])
     };
-    use DataType::{Boolean, Double, Float, Integer, Long, String as Text};
+    use DataType::{Any, Binary, Boolean, Datetime, Double, Float, Integer, Long, String as Text};
     use FeatureKind::{HashedCategory, Number};
     vec![
         plan(named([Double, Double]), Library::LightGbm, [Number, Number]),
@@ -31,6 +31,8 @@ static PLANS: LazyLock<Vec<Plan>> = LazyLock::new(|| {
         plan(named([Integer, Boolean]), Library::LightGbm, [Number, Number]),
         plan(named([Text, Long]), Library::CatBoost, [HashedCategory, HashedCategory]),
         plan(tensor, Library::LightGbm, [Number, Number]),
+        plan(named([Binary, Datetime]), Library::CatBoost, [HashedCategory, Number]),
+        plan(named([DataType::Array(Box::new(Double)), Any]), Library::CatBoost, [Number, Number]),
         plan(None, Library::LightGbm, [Number, Number]),
         plan(None, Library::CatBoost, [Number, Number]),
     ]

@@ -3,11 +3,12 @@
 use yummy_models::signature::DataType;
 
 use super::{
+    compose, narrow,
     python::{
         Value,
         number::{NotNumber, to_float, to_int},
     },
-    table::{Column, Data, Label, Table},
+    table::{Column, Data, Label, Table, build},
 };
 
 /// Values in row-major order with their shape.
@@ -17,8 +18,19 @@ pub(crate) struct Array {
     pub(crate) shape: Vec<usize>,
     /// The values.
     pub(crate) data: Data,
-    /// A numpy scalar, in difference to an array of no dimensions.
-    pub(crate) scalar: bool,
+    /// What it is when it has no dimensions.
+    pub(crate) nature: Nature,
+}
+
+/// What a value without dimensions is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Nature {
+    /// An array.
+    Array,
+    /// A numpy scalar.
+    Scalar,
+    /// Whatever JSON has, which MLflow leaves as it is for some types.
+    Python,
 }
 
 /// What a value should become.
@@ -28,6 +40,8 @@ pub(crate) enum Spec<'a> {
     Unknown,
     /// The type of a column.
     Column(&'a DataType),
+    /// A composed type of a column, and whether the column is required.
+    Composed(&'a DataType, bool),
     /// The dtype of a tensor.
     Tensor(&'a str),
 }
@@ -37,10 +51,18 @@ pub(crate) enum Spec<'a> {
 /// # Errors
 /// numpy's exception, without the value.
 pub(crate) fn convert(value: Value, spec: Spec<'_>) -> Result<Array, NotNumber> {
-    let scalar = !value.is_list() && matches!(spec, Spec::Column(_));
-    let (shape, leaves) = flatten(value)?;
+    let nature = if !value.is_list() && matches!(spec, Spec::Column(_)) { Nature::Scalar } else { Nature::Array };
+    let (value, spec) = match spec {
+        Spec::Composed(kind, required) => (compose::enforce(value, kind, required).map_err(NotNumber)?, spec),
+        spec => (value, spec),
+    };
+    if let Spec::Composed(DataType::Any | DataType::Object(_) | DataType::Map(_), _) = spec {
+        return Ok(Array { shape: Vec::new(), data: Data::Object(vec![value]), nature: Nature::Python });
+    }
+    // Of objects, those are lists where the shape ends.
+    let (shape, leaves) = flatten(value, matches!(spec, Spec::Tensor("object")))?;
     let data = match spec {
-        Spec::Unknown => infer(leaves),
+        Spec::Unknown | Spec::Composed(..) => infer(leaves),
         Spec::Column(DataType::Double) | Spec::Tensor("float64") => {
             Data::Float(leaves.iter().map(to_float).collect::<Result<_, _>>()?)
         }
@@ -55,14 +77,22 @@ pub(crate) fn convert(value: Value, spec: Spec<'_>) -> Result<Array, NotNumber> 
         }
         Spec::Column(DataType::Boolean) | Spec::Tensor("bool") => Data::Bool(leaves.iter().map(Value::truth).collect()),
         Spec::Column(DataType::String) | Spec::Tensor("str") => texts(&leaves),
-        Spec::Column(DataType::Any) | Spec::Tensor("object") => Data::Object(leaves),
-        Spec::Column(_) | Spec::Tensor(_) => Data::Opaque("object", leaves.len()),
+        Spec::Tensor("object") => Data::Object(leaves),
+        Spec::Column(DataType::Binary) => {
+            Data::Object(leaves.iter().map(compose::bytes).collect::<Result<_, _>>().map_err(NotNumber)?)
+        }
+        Spec::Column(DataType::Datetime) => narrow::times(&leaves)?,
+        Spec::Column(_) => Data::Opaque("object", leaves.len()),
+        Spec::Tensor(dtype) => match narrow::array(&leaves, dtype) {
+            Some(data) => data?,
+            None => Data::Opaque("object", leaves.len()),
+        },
     };
-    Ok(Array { shape, data, scalar })
+    Ok(Array { shape, data, nature })
 }
 
 /// The shape of nested lists and what is in the innermost of them.
-fn flatten(value: Value) -> Result<(Vec<usize>, Vec<Value>), NotNumber> {
+fn flatten(value: Value, ragged: bool) -> Result<(Vec<usize>, Vec<Value>), NotNumber> {
     let Value::List(mut level) = value else { return Ok((Vec::new(), vec![value])) };
     let mut shape = vec![level.len()];
     loop {
@@ -72,7 +102,11 @@ fn flatten(value: Value) -> Result<(Vec<usize>, Vec<Value>), NotNumber> {
         }
         let len = |item: &Value| if let Value::List(items) = item { Some(items.len()) } else { None };
         let width = level.first().and_then(len);
-        if level.iter().any(|item| len(item) != width) {
+        let uneven = level.iter().any(|item| len(item) != width);
+        if uneven && ragged {
+            return Ok((shape, level));
+        }
+        if uneven {
             return Err(NotNumber(format!(
                 "setting an array element with a sequence. The requested array has an inhomogeneous shape after {} \
                  dimensions. The detected shape was {} + inhomogeneous part.",
@@ -137,8 +171,12 @@ pub(crate) fn tuple<T: std::fmt::Display>(sizes: &[T]) -> String {
 pub(crate) fn stack(rows: Vec<Array>) -> Result<Array, NotNumber> {
     let count = rows.len();
     let Some(first) = rows.first() else {
-        return Ok(Array { shape: vec![0], data: Data::Float(Vec::new()), scalar: false });
+        return Ok(Array { shape: vec![0], data: Data::Float(Vec::new()), nature: Nature::Array });
     };
+    if first.nature == Nature::Python {
+        let values = rows.into_iter().flat_map(|row| row.data.into_values()).collect();
+        return convert(Value::List(values), Spec::Unknown);
+    }
     if rows.iter().any(|row| row.shape != first.shape) {
         return Err(NotNumber(format!(
             "setting an array element with a sequence. The requested array has an inhomogeneous shape after 1 \
@@ -147,6 +185,14 @@ pub(crate) fn stack(rows: Vec<Array>) -> Result<Array, NotNumber> {
         )));
     }
     let shape: Vec<usize> = std::iter::once(count).chain(first.shape.iter().copied()).collect();
+    // Arrays of no dimensions that hold an object stay arrays, and single values beside them become such.
+    let boxed =
+        |row: &Array| row.nature == Nature::Array && row.shape.is_empty() && matches!(row.data, Data::Object(_));
+    if rows.iter().any(boxed) {
+        let values = rows.into_iter().flat_map(|row| row.data.into_values());
+        let data = Data::Object(values.map(|value| Value::List(vec![value])).collect());
+        return Ok(Array { shape, data, nature: Nature::Array });
+    }
     let same = rows.iter().all(|row| std::mem::discriminant(&row.data) == std::mem::discriminant(&first.data));
     let mut rows = rows.into_iter().map(|row| row.data);
     let data = if same {
@@ -155,7 +201,7 @@ pub(crate) fn stack(rows: Vec<Array>) -> Result<Array, NotNumber> {
     } else {
         infer(rows.flat_map(Data::into_values).collect())
     };
-    Ok(Array { shape, data, scalar: false })
+    Ok(Array { shape, data, nature: Nature::Array })
 }
 
 /// Two columns of one dtype as one.
@@ -169,6 +215,7 @@ fn joined(mut first: Data, second: Data) -> Data {
         (Data::Single(values), Data::Single(more)) => values.extend(more),
         (Data::Text(values), Data::Text(more)) => values.extend(more),
         (Data::Object(values), Data::Object(more)) => values.extend(more),
+        (Data::Time(values, _), Data::Time(more, _)) => values.extend(more),
         (Data::Opaque(_, len), Data::Opaque(_, more)) => *len += more,
         // Callers have looked that both are of one dtype.
         _ => {}
@@ -177,11 +224,38 @@ fn joined(mut first: Data, second: Data) -> Data {
 }
 
 impl Array {
+    /// Whether it is a numpy scalar.
+    pub(crate) fn is_scalar(&self) -> bool {
+        self.nature == Nature::Scalar
+    }
+
+    /// The value as Python sees it, with lists for arrays.
+    pub(crate) fn to_value(&self) -> Value {
+        let mut values = self.data.clone().into_values();
+        for &width in self.shape.iter().skip(1).rev() {
+            let mut cells = values.into_iter();
+            let count = cells.len().checked_div(width).unwrap_or(0);
+            values = (0..count).map(|_| Value::List(cells.by_ref().take(width).collect())).collect();
+        }
+        match self.shape.first() {
+            // Rows without a value have left nothing to count them by.
+            Some(&rows) if self.shape.contains(&0) => Value::List(vec![Value::List(Vec::new()); rows]),
+            Some(_) => Value::List(values),
+            None => values.into_iter().next().unwrap_or(Value::Null),
+        }
+    }
+
     /// `DataFrame(array)`: columns 0, 1, …
     ///
     /// # Errors
     /// pandas' exception for more than two dimensions.
     pub(crate) fn into_table(self) -> Result<Table, String> {
+        if self.nature == Nature::Python {
+            return match self.to_value() {
+                Value::List(rows) => build::records(rows).map_err(|error| error.0),
+                scalar => build::records(vec![scalar]).map_err(|error| error.0),
+            };
+        }
         let (rows, width) = match self.shape[..] {
             [] => (1, 1),
             [rows] => (rows, 1),
@@ -212,6 +286,7 @@ impl Data {
             Self::Text(values) => Self::Text(pick(values, start, step)),
             Self::Object(values) => Self::Object(pick(values, start, step)),
             Self::Other(dtype, values) => Self::Other(*dtype, pick(values, start, step)),
+            Self::Time(values, clock) => Self::Time(pick(values, start, step), *clock),
             Self::Opaque(name, len) => Self::Opaque(name, len / step.max(1)),
         }
     }

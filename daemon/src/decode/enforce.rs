@@ -5,7 +5,9 @@ use std::collections::{HashMap, HashSet};
 use yummy_models::signature::{ColumnSpec, DataType, Schema, TensorSpec};
 
 use super::{
-    array::{Array, stack},
+    array::Array,
+    assemble::{into_table, no_frame},
+    compose::{self, is_composed},
     error::ProtocolError,
     inputs::Input,
     plan::Plan,
@@ -16,13 +18,19 @@ use super::{
     table::{
         Column, Data, Label, Table,
         build::{dictionary, one_row},
-        cast, dtype, infer,
+        cast, dtype,
     },
-    tensor::{named_tensors, no_tensor, tensor_columns, unnamed_tensor},
+    tensor::{self, astype, named_tensors, no_tensor, tensor_columns, unnamed_tensor},
 };
+
+/// What a message says of columns that the signature does not have.
+pub(crate) const EXTRA: &str = " Note that there were extra inputs provided.";
 
 /// A message names at most this many columns.
 pub(crate) const MAX_NAMES: usize = 1000;
+
+/// pandas' dtype of everything else, as Python shows the class.
+const OBJECT: &str = "<class 'object'>";
 
 /// What the model's `predict` is given.
 #[derive(Debug, PartialEq)]
@@ -50,23 +58,30 @@ pub(crate) fn cast_table(mut table: Table, plan: &Plan) -> Result<Table, Protoco
                 };
                 if places.len() > 1 && spec.kind == DataType::String {
                     let reason = "AttributeError(\"'DataFrame' object has no attribute 'dtype'\")";
-                    return Err(ProtocolError::cast(spec.name.as_deref().unwrap_or_default(), "object", reason));
+                    return Err(ProtocolError::cast(spec.name.as_deref().unwrap_or_default(), OBJECT, reason));
                 }
                 for place in places {
-                    cast_column(&mut table.columns[place], &spec.kind)?;
+                    cast_column(&mut table.columns[place], spec)?;
                 }
             }
         }
         Some(Schema::Tensors(specs)) => {
-            for (place, kind) in tensor_columns(specs, &table) {
+            for (place, dtype) in tensor_columns(specs, &table) {
+                let repeated =
+                    table.columns.iter().filter(|column| column.label == table.columns[place].label).count() > 1;
                 let column = &mut table.columns[place];
-                match column.data.value(0) {
-                    Some(Value::List(_)) => {}
-                    None if column.data.len() == 0 => {
-                        let reason = "IndexError('single positional indexer is out-of-bounds')";
-                        return Err(ProtocolError::cast(&shown(&column.label), &cast::dtype(&kind), reason));
-                    }
-                    _ => cast_column(column, &kind)?,
+                let failed = |label, reason: &str| ProtocolError::cast(&shown(label), tensor::shown(dtype), reason);
+                if column.data.len() == 0 {
+                    let reason = "IndexError('single positional indexer is out-of-bounds')";
+                    return Err(failed(&column.label, reason));
+                }
+                if repeated && matches!(dtype, "object" | "str") {
+                    let reason = "AttributeError(\"'DataFrame' object has no attribute 'dtype'\")";
+                    return Err(failed(&column.label, reason));
+                }
+                if repeated || !matches!(column.data.value(0), Some(Value::List(_))) {
+                    let data = std::mem::replace(&mut column.data, Data::Opaque("object", 0));
+                    column.data = astype(data, dtype).map_err(|reason| failed(&column.label, &reason.0))?;
                 }
             }
         }
@@ -74,10 +89,15 @@ pub(crate) fn cast_table(mut table: Table, plan: &Plan) -> Result<Table, Protoco
     Ok(table)
 }
 
-fn cast_column(column: &mut Column, kind: &DataType) -> Result<(), ProtocolError> {
+fn cast_column(column: &mut Column, spec: &ColumnSpec) -> Result<(), ProtocolError> {
     let data = std::mem::replace(&mut column.data, Data::Opaque("object", 0));
-    column.data = cast::cast(data, kind)
-        .map_err(|reason| ProtocolError::cast(&shown(&column.label), &cast::dtype(kind), &reason.0))?;
+    let cast = if is_composed(&spec.kind) {
+        compose::column(data, &spec.kind, spec.required).map_err(|reason| format!("MlflowException('{reason}')"))
+    } else {
+        cast::cast(data, &spec.kind).map_err(|reason| reason.0)
+    };
+    column.data =
+        cast.map_err(|reason| ProtocolError::cast(&shown(&column.label), &cast::dtype(&spec.kind), &reason))?;
     Ok(())
 }
 
@@ -102,7 +122,7 @@ pub(crate) fn enforce(input: Input, plan: &Plan) -> Result<Ready, ProtocolError>
             let unnamed = plan.names.is_empty() && !specs.is_empty();
             // The rows hold arrays of no dimensions, which only the count of columns comes before.
             let unsized_cells = unnamed && matches!(&input, Input::Records(rows) if !rows.is_empty());
-            let table = into_table(input).map_err(failed)?;
+            let table = into_table(input, specs).map_err(failed)?;
             if unsized_cells && table.columns.len() >= specs.len() {
                 return Err(failed("len() of unsized object".into()));
             }
@@ -136,13 +156,6 @@ pub(crate) fn enforce_raw(dict: Dict, plan: &Plan) -> Result<Ready, ProtocolErro
     enforce(Input::Table(table), plan)
 }
 
-fn no_frame(reason: &str) -> String {
-    format!(
-        "This model contains a column-based signature, which suggests a DataFrame input. There was an error casting the \
-         input data to a DataFrame: {reason}"
-    )
-}
-
 fn without_signature(input: Input) -> Ready {
     match input {
         Input::Table(table) => Ready::Table(table),
@@ -150,85 +163,6 @@ fn without_signature(input: Input) -> Ready {
         Input::Columns(_) => Ready::Unusable("a dictionary of arrays is not an input of this model".into()),
         Input::Records(_) => Ready::Unusable("a list of dictionaries is not an input of this model".into()),
     }
-}
-
-fn into_table(input: Input) -> Result<Table, String> {
-    match input {
-        Input::Table(table) => Ok(table),
-        Input::Array(array) => array.into_table(),
-        Input::Columns(columns) => columns_table(columns),
-        Input::Records(rows) => Ok(records_table(rows)),
-    }
-}
-
-/// `DataFrame(dict of arrays)`.
-fn columns_table(columns: Vec<(Box<str>, Array)>) -> Result<Table, String> {
-    if columns.iter().all(|(_, array)| array.scalar) {
-        let made = columns.into_iter().map(|(name, array)| Column { label: Label::Text(name), data: array.data });
-        return Ok(Table::new(made.collect(), 1));
-    }
-    if columns.iter().all(|(_, array)| array.shape.is_empty()) {
-        return Err(no_frame("If using all scalar values, you must pass an index"));
-    }
-    let mut rows = None;
-    // An array of no dimensions is repeated like a single value.
-    for &len in columns.iter().filter_map(|(_, array)| array.shape.first()) {
-        if *rows.get_or_insert(len) != len {
-            return Err(no_frame("All arrays must be of the same length"));
-        }
-    }
-    let rows = rows.unwrap_or(0);
-    let made = columns.into_iter().map(|(name, array)| {
-        let data = match array.shape.len() {
-            0 => array.data.stretched_as_is(rows),
-            1 => array.data,
-            // The cells of such a column are lists, of which only matters whether they are empty.
-            _ => Data::Object(vec![list_of(array.shape[1]); rows]),
-        };
-        Column { label: Label::Text(name), data }
-    });
-    Ok(Table::new(made.collect(), rows))
-}
-
-fn list_of(len: usize) -> Value {
-    Value::List(vec![Value::Null; len.min(1)])
-}
-
-/// `DataFrame(list of dicts of numpy scalars)`.
-fn records_table(rows: Vec<Vec<(Box<str>, Array)>>) -> Table {
-    let count = rows.len();
-    let mut places = HashMap::new();
-    let mut columns: Vec<(Label, Vec<Option<Array>>)> = Vec::new();
-    for (row, cells) in rows.into_iter().enumerate() {
-        for (name, array) in cells {
-            let place = *places.entry(name.clone()).or_insert_with(|| {
-                columns.push((Label::Text(name), Vec::new()));
-                columns.len() - 1
-            });
-            let column = &mut columns[place].1;
-            column.resize(row, None);
-            column.push(Some(array));
-        }
-    }
-    let column = |(label, mut cells): (Label, Vec<Option<Array>>)| {
-        cells.resize(count, None);
-        Column { label, data: scalars_column(cells) }
-    };
-    Table::new(columns.into_iter().map(column).collect(), count)
-}
-
-/// Scalars of one dtype keep it; a missing one, or a list among them, makes pandas look at the values.
-fn scalars_column(cells: Vec<Option<Array>>) -> Data {
-    let whole = cells.iter().all(|cell| cell.as_ref().is_some_and(|array| array.shape.is_empty()));
-    if whole && let Some(Ok(array)) = cells.iter().cloned().collect::<Option<Vec<_>>>().map(stack) {
-        return array.data;
-    }
-    let value = |cell: Option<Array>| match cell {
-        None => Value::Float(f64::NAN),
-        Some(array) if array.shape.is_empty() => array.data.value(0).unwrap_or(Value::Null),
-        Some(array) => list_of(array.shape[0]),
-    };
-    infer::column(cells.into_iter().map(value).collect())
 }
 
 fn named_columns(table: Table, specs: &[ColumnSpec]) -> Result<Table, String> {
@@ -240,7 +174,7 @@ fn named_columns(table: Table, specs: &[ColumnSpec]) -> Result<Table, String> {
         let wanted: HashSet<String> = specs.iter().map(name).collect();
         let extra =
             table.columns.iter().any(|column| !matches!(&column.label, Label::Text(text) if wanted.contains(&**text)));
-        let note = if extra { " Note that there were extra inputs provided." } else { "" };
+        let note = if extra { EXTRA } else { "" };
         let names = quoted_list(missing.iter().map(String::as_str), MAX_NAMES);
         return Err(format!("Model is missing inputs {names}.{note}"));
     }
@@ -254,7 +188,7 @@ fn named_columns(table: Table, specs: &[ColumnSpec]) -> Result<Table, String> {
         if repeated.contains(name.as_str()) {
             return Err("'DataFrame' object has no attribute 'dtype'".into());
         }
-        let data = dtype::enforce(&name, column.data, &spec.kind)?;
+        let data = enforce_column(&name, column.data, &spec.kind, spec.required)?;
         enforced.push(Column { label: column.label, data });
     }
     Ok(Table::new(enforced, table.rows))
@@ -276,10 +210,14 @@ fn unnamed_columns(mut table: Table, specs: &[ColumnSpec]) -> Result<Table, Stri
     }
     let mut columns = Vec::with_capacity(specs.len());
     for (column, spec) in table.columns.into_iter().zip(specs) {
-        let data = dtype::enforce(&shown(&column.label), column.data, &spec.kind)?;
+        let data = enforce_column(&shown(&column.label), column.data, &spec.kind, spec.required)?;
         columns.push(Column { label: column.label, data });
     }
     Ok(Table::new(columns, table.rows))
+}
+
+fn enforce_column(name: &str, data: Data, kind: &DataType, required: bool) -> Result<Data, String> {
+    if is_composed(kind) { compose::column(data, kind, required) } else { dtype::enforce(name, data, kind) }
 }
 
 impl Table {
@@ -302,23 +240,5 @@ impl Table {
             Label::Int(_) | Label::Other => None,
         });
         names.filter(|name| !seen.insert(*name)).map(str::to_owned).collect()
-    }
-}
-
-impl Data {
-    /// A scalar of a typed column repeated: the dtype stays.
-    fn stretched_as_is(self, rows: usize) -> Self {
-        fn repeated<T: Clone>(values: &[T], rows: usize) -> Vec<T> {
-            values.iter().take(1).cycle().take(rows).cloned().collect()
-        }
-        match self {
-            Self::Bool(values) => Self::Bool(repeated(&values, rows)),
-            Self::Int(values) => Self::Int(repeated(&values, rows)),
-            Self::Int32(values) => Self::Int32(repeated(&values, rows)),
-            Self::Float(values) => Self::Float(repeated(&values, rows)),
-            Self::Single(values) => Self::Single(repeated(&values, rows)),
-            Self::Text(values) => Self::Text(repeated(&values, rows)),
-            other => other.stretched(rows),
-        }
     }
 }

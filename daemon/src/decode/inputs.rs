@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use yummy_models::signature::{DataType, Schema};
 
 use super::{
-    array::{Array, Spec, convert, stack},
+    array::{Array, Nature, Spec, convert, stack},
+    compose::is_composed,
     error::ProtocolError,
     plan::Plan,
     python::{Value, number::NotNumber, value::Dict},
@@ -133,7 +134,13 @@ fn same_lengths(columns: &[(Box<str>, Array)], plan: &Plan) -> Result<(), Protoc
             (Some(_), None) => plan.names.is_empty(),
             _ => true,
         };
-        if !checked || array.scalar {
+        if !checked || array.is_scalar() {
+            continue;
+        }
+        if array.nature == Nature::Python {
+            if let Some(Value::List(items)) = array.data.value(0) {
+                lengths.push(items.len());
+            }
             continue;
         }
         let Some(&len) = array.shape.first() else {
@@ -166,7 +173,10 @@ impl Plan {
 
     fn spec_at(&self, place: usize) -> Spec<'_> {
         match &self.schema {
-            Some(Schema::Columns(specs)) => specs.get(place).map_or(Spec::Unknown, |spec| Spec::Column(&spec.kind)),
+            Some(Schema::Columns(specs)) => specs.get(place).map_or(Spec::Unknown, |spec| match &spec.kind {
+                kind if is_composed(kind) => Spec::Composed(kind, spec.required),
+                kind => Spec::Column(kind),
+            }),
             Some(Schema::Tensors(specs)) => specs.get(place).map_or(Spec::Unknown, |spec| Spec::Tensor(&spec.dtype)),
             None => Spec::Unknown,
         }

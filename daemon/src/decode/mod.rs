@@ -8,8 +8,10 @@
 //! No HTTP here: the caller brings the content type and the bytes, bounded by its own limit.
 
 mod array;
+mod assemble;
 mod bind;
 mod body;
+mod compose;
 mod content_type;
 mod csv;
 mod enforce;
@@ -18,6 +20,7 @@ mod fast;
 mod inputs;
 #[cfg(test)]
 mod matrix_test;
+mod narrow;
 mod params;
 mod parquet;
 mod plan;

@@ -5,24 +5,33 @@ use std::collections::HashSet;
 use yummy_models::signature::{DataType, TensorSpec};
 
 use super::{
-    array::{Array, tuple},
-    enforce::{MAX_NAMES, Ready},
+    array::{Array, Nature, tuple},
+    enforce::{EXTRA, MAX_NAMES, Ready},
     inputs::Input,
-    python::{Value, value::quoted_list},
-    table::{Data, Dtype, Table, cast},
+    narrow,
+    python::{Value, number::NotNumber, value::quoted_list},
+    table::{Clock, Data, Dtype, Label, Table, cast},
 };
 
 /// Places and types of the columns that tensors are made of.
-pub(crate) fn tensor_columns(specs: &[TensorSpec], table: &Table) -> Vec<(usize, DataType)> {
+pub(crate) fn tensor_columns<'a>(specs: &'a [TensorSpec], table: &Table) -> Vec<(usize, &'a str)> {
     match specs {
         [TensorSpec { name: None, dtype, .. }] => {
-            (0..table.columns.len()).map(|place| (place, column_type(dtype))).collect()
+            (0..table.columns.len()).map(|place| (place, dtype.as_str())).collect()
         }
         named => named
             .iter()
-            .filter_map(|spec| Some((table.places(spec.name.as_deref()?).next()?, column_type(&spec.dtype))))
+            .filter_map(|spec| Some((table.places(spec.name.as_deref()?).next()?, spec.dtype.as_str())))
             .collect(),
     }
+}
+
+/// `column.astype(dtype)` for the dtype of a tensor.
+///
+/// # Errors
+/// pandas' exception, without the value.
+pub(crate) fn astype(data: Data, dtype: &str) -> Result<Data, NotNumber> {
+    narrow::column(&data, dtype).unwrap_or_else(|| cast::cast(data, &column_type(dtype)))
 }
 
 /// The column type with the dtype of a tensor.
@@ -34,7 +43,8 @@ fn column_type(dtype: &str) -> DataType {
         "int32" => DataType::Integer,
         "bool" => DataType::Boolean,
         "str" | "object" => DataType::String,
-        _ => DataType::Binary,
+        // Of the rest, nothing is known here.
+        _ => DataType::Any,
     }
 }
 
@@ -53,6 +63,13 @@ pub(crate) fn unnamed_tensor(input: Input, spec: &TensorSpec) -> Result<Array, S
 
 /// `_enforce_tensor_spec`.
 fn check(array: &Array, spec: &TensorSpec) -> Result<(), String> {
+    // Arrays of objects may be ragged where the signature leaves a size open.
+    let objects = array.shape.len() == 1 && array.data.dtype() == "object";
+    if (spec.shape[..] == [-1] && spec.dtype == "object")
+        || (objects && spec.shape.iter().skip(1).any(|&size| size == -1))
+    {
+        return Ok(());
+    }
     let matches = array.shape.len() == spec.shape.len()
         && array.shape.iter().zip(&spec.shape).all(|(&got, &want)| want == -1 || i64::try_from(got) == Ok(want));
     if !matches {
@@ -61,9 +78,18 @@ fn check(array: &Array, spec: &TensorSpec) -> Result<(), String> {
     }
     let dtype = array.data.dtype();
     if dtype != spec.dtype {
-        return Err(format!("dtype of input {dtype} does not match expected dtype {}", spec.dtype));
+        return Err(format!("dtype of input {dtype} does not match expected dtype {}", shown(&spec.dtype)));
     }
     Ok(())
+}
+
+/// A dtype as numpy shows it.
+pub(crate) fn shown(dtype: &str) -> &str {
+    match dtype {
+        "str" => "<U0",
+        "bytes" => "|S0",
+        other => other,
+    }
 }
 
 pub(crate) fn no_tensor(what: &str) -> String {
@@ -91,15 +117,24 @@ fn table_tensor(table: Table, spec: &TensorSpec) -> Result<Array, String> {
              the DataFrame of scalar type. Please adjust the passed in DataFrame to match the expected structure"
         ));
     }
-    Ok(Array { shape: vec![rows, width], data: row_major(&table), scalar: false })
+    Ok(Array { shape: vec![rows, width], data: row_major(&table), nature: Nature::Array })
 }
 
 /// `table.to_numpy()` of columns of one dtype.
 fn row_major(table: &Table) -> Data {
     let dtype = common_dtype(table);
+    let times: Option<Vec<&Vec<i64>>> = table
+        .columns
+        .iter()
+        .map(|column| if let Data::Time(times, Clock::Nanoseconds) = &column.data { Some(times) } else { None })
+        .collect();
+    if let Some(times) = times {
+        let cells = (0..table.rows).flat_map(|row| times.iter().map(move |times| times[row]));
+        return Data::Time(cells.collect(), Clock::Nanoseconds);
+    }
     let cells = (0..table.rows).flat_map(|row| table.columns.iter().map(move |column| column.data.value(row)));
     let cells: Vec<Value> = cells.map(|cell| cell.unwrap_or(Value::Null)).collect();
-    cast::cast(Data::Object(cells), &column_type(dtype)).unwrap_or(Data::Opaque("object", 0))
+    astype(Data::Object(cells), dtype).unwrap_or(Data::Opaque("object", 0))
 }
 
 /// The dtype that holds the values of all columns: numpy's promotion, and `object` when one may be missing.
@@ -167,27 +202,31 @@ fn column_tensor(name: &str, data: Data, zero_is_a_label: bool, spec: &TensorSpe
             ));
         }
     };
-    let data = cast::cast(data, &column_type(&spec.dtype)).map_err(|reason| reason.0)?;
-    Ok(Array { shape, data, scalar: false })
+    let data = astype(data, &spec.dtype).map_err(|reason| reason.0)?;
+    Ok(Array { shape, data, nature: Nature::Array })
 }
 
 pub(crate) fn named_tensors(input: Input, specs: &[TensorSpec]) -> Result<Ready, String> {
-    let names: HashSet<&str> = match &input {
-        Input::Columns(columns) => columns.iter().map(|(name, _)| &**name).collect(),
-        Input::Table(table) => table.by_name().into_keys().collect(),
-        Input::Array(_) | Input::Records(_) => {
-            return Err(
-                "This model contains a tensor-based model signature with input names, which suggests a dictionary \
-                        input mapping input name to tensor."
-                    .into(),
-            );
+    let names = || specs.iter().filter_map(|spec| spec.name.as_deref());
+    let (given, extra): (HashSet<&str>, bool) = match &input {
+        Input::Columns(columns) => {
+            let given: HashSet<&str> = columns.iter().map(|(name, _)| &**name).collect();
+            let extra = given.iter().any(|name| !names().any(|wanted| wanted == *name));
+            (given, extra)
         }
+        Input::Table(table) => {
+            let given: HashSet<&str> = table.by_name().into_keys().collect();
+            let known = |label: &Label| names().any(|name| label.is(name));
+            (given, table.columns.iter().any(|column| !known(&column.label)))
+        }
+        // An array is the only tensor that there is.
+        Input::Array(_) if specs.len() == 1 => (names().collect(), false),
+        Input::Array(_) | Input::Records(_) => (HashSet::new(), false),
     };
-    let missing = specs.iter().filter_map(|spec| spec.name.as_deref()).filter(|name| !names.contains(name));
-    let missing: Vec<&str> = missing.collect();
+    let missing: Vec<&str> = names().filter(|name| !given.contains(name)).collect();
     if !missing.is_empty() {
         let names = quoted_list(missing.into_iter(), MAX_NAMES);
-        return Err(format!("Model is missing inputs {names}."));
+        return Err(format!("Model is missing inputs {names}.{}", if extra { EXTRA } else { "" }));
     }
     match input {
         Input::Columns(columns) => {
@@ -203,7 +242,8 @@ pub(crate) fn named_tensors(input: Input, specs: &[TensorSpec]) -> Result<Ready,
                 found.map_or(Ok(()), |data| column_tensor(name, data, table.zero_is_a_label, spec).map(|_| ()))?;
             }
         }
-        Input::Array(_) | Input::Records(_) => {}
+        Input::Array(array) => specs.iter().try_for_each(|spec| check(&array, spec))?,
+        Input::Records(_) => {}
     }
-    Ok(Ready::Unusable("several named tensors are not an input of this model".into()))
+    Ok(Ready::Unusable("named tensors are not an input of this model".into()))
 }

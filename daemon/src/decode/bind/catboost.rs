@@ -53,7 +53,7 @@ pub(super) fn array(array: &Array, plan: &Plan, frame: &mut Frame) -> Result<Bou
         [rows, width] => (rows, width, false),
         _ => return Err("Input data has invalid shape. Must be 2 dimensional".into()),
     };
-    if array.scalar {
+    if array.is_scalar() {
         return Err("Input data has invalid shape. Must be 2 dimensional".into());
     }
     let categories = Categories::new(plan, width)?;
@@ -166,7 +166,7 @@ fn cells(column: &Column, is_category: bool) -> Result<Vec<f64>, String> {
         // numpy's unsigned integers have a decimal text; of Python's, those of more than 64 bits with sign overflow.
         Data::Uint(numbers) if is_category => Ok(numbers.iter().map(|number| hashed(&number.to_string())).collect()),
         _ if is_category => values(category),
-        data if data.is_numeric() => to_doubles(data).map_err(|reason| reason.0),
+        data if data.is_numeric() || matches!(data, Data::Time(..)) => to_doubles(data).map_err(|reason| reason.0),
         _ => values(number),
     }
 }
@@ -176,6 +176,10 @@ fn number(value: &Value) -> Result<f64, String> {
     match value {
         Value::List(_) | Value::Dict(_) | Value::Surrogates => Err("Cannot convert obj to float".into()),
         Value::Text(text) => float(text).ok_or_else(|| "Cannot convert text to float".into()),
+        Value::Bytes(bytes) => {
+            let number = std::str::from_utf8(bytes).ok().and_then(float);
+            number.ok_or_else(|| "Cannot convert bytes to float".into())
+        }
         value => to_float(value).map_err(|reason| reason.0),
     }
 }
@@ -184,6 +188,7 @@ fn number(value: &Value) -> Result<f64, String> {
 pub(super) fn category(value: &Value) -> Result<f64, String> {
     match value {
         Value::Text(text) => Ok(hashed(text)),
+        Value::Bytes(bytes) => Ok(category_hash(bytes)),
         Value::Bool(value) => Ok(hashed(if *value { "1" } else { "0" })),
         Value::Int(value) => Ok(hashed(&value.to_string())),
         Value::BigInt(_) => Err("Python int too large to convert to C long".into()),

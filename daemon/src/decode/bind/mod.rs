@@ -82,7 +82,11 @@ fn lightgbm_array(array: &Array, plan: &Plan, frame: &mut Frame) -> Result<Bound
         }
         _ => true,
     };
-    let cells = to_doubles(&array.data).map_err(|reason| reason.0)?;
+    let cells = match &array.data {
+        // Of an array, not even a missing time is looked at.
+        Data::Time(times, _) => times.iter().map(|&time| time as f64).collect(),
+        data => to_doubles(data).map_err(|reason| reason.0)?,
+    };
     for row in cells.chunks_exact(width) {
         for ((cell, &value), feature) in frame.push_row().iter_mut().zip(row).zip(features) {
             let value = if narrow { f64::from(value as f32) } else { value };
@@ -123,6 +127,8 @@ pub(crate) fn listed(value: &Value, categories: &Categories) -> f64 {
         Value::Bool(value) => categories.code_of_bool(*value),
         Value::Int(value) => categories.code_of_number(*value as f64),
         Value::Float(value) => categories.code_of_number(*value),
-        Value::Null | Value::BigInt(_) | Value::Surrogates | Value::List(_) | Value::Dict(_) => f64::NAN,
+        Value::Null | Value::BigInt(_) | Value::Surrogates | Value::Bytes(_) | Value::List(_) | Value::Dict(_) => {
+            f64::NAN
+        }
     }
 }

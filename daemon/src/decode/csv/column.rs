@@ -11,7 +11,7 @@ use crate::decode::{
         Value,
         number::{float_of_text, int_of_text},
     },
-    table::{Data, unsigned},
+    table::{Clock, Data, unsigned},
 };
 
 /// The words that `read_csv` takes for missing.
@@ -98,7 +98,11 @@ pub(super) fn convert(cells: &Cells<'_>, kind: Option<&DataType>, place: usize) 
             longs(cells, place, "int32")?.into_iter().map(narrow).collect::<Result<_, _>>().map(Data::Int32)
         }
         Some(DataType::Boolean) => bools(cells, place).map(Data::Bool),
-        Some(DataType::Datetime) => Ok(Data::Opaque("datetime64[ns]", cells.tokens.rows())),
+        Some(DataType::Datetime) if cells.tokens.rows() > 0 => {
+            Err("the dtype datetime64[ns] is not supported for parsing, pass this column using parse_dates instead"
+                .into())
+        }
+        Some(DataType::Datetime) => Ok(Data::Time(Vec::new(), Clock::Nanoseconds)),
         Some(_) => Ok(cells.texts()),
     }
 }

@@ -12,6 +12,7 @@ use std::collections::HashSet;
 use yummy_models::signature::{DataType, Schema};
 
 use super::{
+    compose::is_composed,
     error::ProtocolError,
     plan::Plan,
     table::{Column, Label, Table},
@@ -52,18 +53,19 @@ fn table(text: &str, plan: &Plan) -> Result<Table, String> {
     let leading = tokens.width() - names.len();
     let rows = tokens.rows();
     let mut columns = Vec::with_capacity(names.len());
+    for place in 0..leading {
+        // Types without names go by the places of the file, so that an index may have one.
+        let kind = plan.csv_kind_at(place);
+        column::convert(&Cells::new(&tokens, place), kind, place)?;
+    }
     for (place, name) in names.into_iter().enumerate() {
         // A repeated name is read with the dtype of the first one.
-        let kind = plan.csv_kind(&name, place).or_else(|| plan.csv_kind(&given[place], place));
+        let kind = plan.csv_kind(&name).or_else(|| plan.csv_kind(&given[place]));
+        let kind = kind.or_else(|| plan.csv_kind_at(place + leading));
         let cells = Cells::new(&tokens, place + leading);
         columns.push(Column { data: column::convert(&cells, kind, place + leading)?, label: Label::Text(name.into()) });
     }
     Ok(Table::new(columns, rows))
-}
-
-/// Types that are not a single value: those that pandas has no dtype for.
-fn is_composed(kind: &DataType) -> bool {
-    matches!(kind, DataType::Any | DataType::Array(_) | DataType::Object(_) | DataType::Map(_))
 }
 
 fn header_name(place: usize, name: &str) -> String {
@@ -96,9 +98,14 @@ fn unique(given: &[String]) -> Vec<String> {
 
 impl Plan {
     /// The type that the signature gives to a column of a CSV.
-    fn csv_kind(&self, name: &str, place: usize) -> Option<&DataType> {
+    fn csv_kind(&self, name: &str) -> Option<&DataType> {
         let Some(Schema::Columns(specs)) = &self.schema else { return None };
-        let place = if self.names.is_empty() { place } else { *self.names.get(name)? };
-        specs.get(place).map(|spec| &spec.kind)
+        specs.get(*self.names.get(name)?).map(|spec| &spec.kind)
+    }
+
+    /// The type that a signature without names gives to a place.
+    fn csv_kind_at(&self, place: usize) -> Option<&DataType> {
+        let Some(Schema::Columns(specs)) = &self.schema else { return None };
+        specs.get(place).filter(|_| self.names.is_empty()).map(|spec| &spec.kind)
     }
 }

@@ -1,7 +1,7 @@
 //! One flat column of a Parquet file becomes values of the dtype that pandas gives it.
 
 use parquet::{
-    basic::{ConvertedType, LogicalType, Type},
+    basic::{ConvertedType, LogicalType, TimeUnit, Type},
     column::reader::{ColumnReader, ColumnReaderImpl},
     data_type::{ByteArray, DataType},
     errors::ParquetError,
@@ -11,8 +11,8 @@ use parquet::{
 
 use super::{MAX_CELLS, pandas::Named};
 use crate::decode::{
-    python::Value,
-    table::{Data, Dtype, unsigned},
+    python::{Value, date::NAT},
+    table::{Clock, Data, Dtype, unsigned},
 };
 
 pub(super) type Groups<'a> = [Box<dyn RowGroupReader + 'a>];
@@ -64,8 +64,12 @@ pub(super) fn read(
             Some(dtype) => integers(&cells!(Int32ColumnReader), dtype, named, i64::from),
             None => Data::Opaque("object", rows),
         },
+        (Type::INT64, _) if let Some((unit, clock)) = timestamp(logical, descriptor.converted_type(), named) => {
+            let time = |cell: Option<i64>| cell.map_or(NAT, |cell| cell.saturating_mul(unit));
+            Data::Time(cells!(Int64ColumnReader).into_iter().map(time).collect(), clock)
+        }
         (Type::INT64, ConvertedType::NONE | ConvertedType::INT_64) if is_time(logical) || named == Named::Timedelta => {
-            Data::Opaque("datetime64[ns]", rows)
+            Data::Opaque("timedelta64[ns]", rows)
         }
         (Type::INT64, ConvertedType::NONE | ConvertedType::INT_64) if named == Named::Nullable => {
             let dtype = Dtype { name: "Int64", kind: 'i', size: 8 };
@@ -113,8 +117,10 @@ pub(super) fn read(
                 };
             Data::Other(dtype, cells.iter().map(value).collect())
         }
+        (Type::BYTE_ARRAY, ConvertedType::NONE) => bytes(&cells!(ByteArrayColumnReader)),
+        // Decimals, dates and times of a day are objects of Python.
         (Type::BYTE_ARRAY | Type::FIXED_LEN_BYTE_ARRAY, _) => Data::Opaque("object", rows),
-        _ => Data::Opaque("datetime64[ns]", rows),
+        _ => Data::Opaque("object", rows),
     })
 }
 
@@ -133,6 +139,26 @@ fn small(converted: ConvertedType) -> Option<[Dtype; 2]> {
 
 fn is_time(logical: Option<&LogicalType>) -> bool {
     matches!(logical, Some(LogicalType::Timestamp { .. } | LogicalType::Time { .. }))
+}
+
+/// Nanoseconds of the unit of a timestamp, and what pandas makes of it.
+fn timestamp(logical: Option<&LogicalType>, converted: ConvertedType, named: Named) -> Option<(i64, Clock)> {
+    let (unit, zoned) = match logical {
+        Some(LogicalType::Timestamp(kind)) => (Some(kind.unit), kind.is_adjusted_to_u_t_c),
+        _ => (None, false),
+    };
+    let nanos = match (unit, converted) {
+        (Some(TimeUnit::MILLIS), _) | (None, ConvertedType::TIMESTAMP_MILLIS) => 1_000_000,
+        (Some(TimeUnit::MICROS), _) | (None, ConvertedType::TIMESTAMP_MICROS) => 1_000,
+        (Some(TimeUnit::NANOS), _) => 1,
+        _ => return None,
+    };
+    let clock = match (zoned, nanos) {
+        (true, _) if named != Named::Plain || unit.is_some() => Clock::Zoned,
+        (_, 1) => Clock::Nanoseconds,
+        _ => Clock::Coarse,
+    };
+    Some((nanos, clock))
 }
 
 /// All cells of one column of one row group.
@@ -208,6 +234,11 @@ fn texts(cells: &[Option<ByteArray>], named: Named) -> Data {
         return Data::Other(Dtype { name: "category", kind: 'O', size: 8 }, cells.iter().map(value).collect());
     }
     Data::Text(cells.iter().map(|cell| cell.as_ref().map(text)).collect())
+}
+
+fn bytes(cells: &[Option<ByteArray>]) -> Data {
+    let value = |cell: &Option<ByteArray>| cell.as_ref().map_or(Value::Null, |cell| Value::Bytes(cell.data().into()));
+    Data::Object(cells.iter().map(value).collect())
 }
 
 /// The number that 16 bits stand for.

@@ -1,7 +1,7 @@
-//! `application/vnd.apache.parquet` as pandas reads it: flat columns of numbers, booleans and text.
+//! `application/vnd.apache.parquet` as pandas reads it: flat columns of numbers, booleans, text, bytes and times.
 //!
-//! Columns that pandas wrote for its index are left out. Nested columns, times and bytes become columns of a dtype that
-//! no model takes. What pandas wrote about its dtypes (nullable ones, categories) is followed.
+//! Columns that pandas wrote for its index are left out. Nested columns, durations and decimals become columns of a dtype
+//! that no model takes. What pandas wrote about its dtypes (nullable ones, categories) is followed.
 
 mod column;
 mod pandas;
@@ -14,7 +14,7 @@ use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use self::pandas::Pandas;
 use super::{
     error::ProtocolError,
-    table::{Column, Label, Table},
+    table::{Column, Label, Table, build::one_zero},
 };
 
 /// A body may say that it holds any number of cells: run lengths make millions of a few bytes. This many take 128 MiB.
@@ -47,19 +47,23 @@ fn table(body: Bytes) -> Result<Table, String> {
         .collect::<Result<_, _>>()
         .map_err(failed)?;
     let pandas = Pandas::of(metadata);
+    let mut zero_is_a_label = pandas.range_has_zero();
     let mut columns = Vec::with_capacity(width);
     for place in 0..width {
         let descriptor = described.column(place);
         let name = descriptor.path().parts().first().map_or("", String::as_str);
-        if pandas.is_index(name) {
-            continue;
-        }
+        // Of an index, it only matters whether one row is labelled 0.
+        let is_index = pandas.is_index(name);
         let data = column::read(&groups, place, &descriptor, pandas.dtype(name), rows).map_err(failed)?;
         if data.len() != rows {
             return Err("columns of different lengths".into());
         }
+        if is_index {
+            zero_is_a_label = one_zero(data.into_values().iter());
+            continue;
+        }
         let number = pandas.numbered.then(|| name.parse().ok()).flatten();
         columns.push(Column { label: number.map_or_else(|| Label::Text(name.into()), Label::Int), data });
     }
-    Ok(Table::new(columns, rows))
+    Ok(Table { zero_is_a_label, ..Table::new(columns, rows) })
 }

@@ -10,6 +10,8 @@ use serde_json::Value;
 pub(super) struct Pandas {
     index: Vec<String>,
     dtypes: HashMap<String, Named>,
+    /// Start and stop of an index that is a range, and its step.
+    range: Option<[i64; 3]>,
     /// Whether the labels of the columns are integers.
     pub(super) numbered: bool,
 }
@@ -42,8 +44,18 @@ impl Pandas {
         let dtype = |column: &Value| Some((column["field_name"].as_str()?.to_owned(), Named::of(column)));
         Self {
             index: list("index_columns").filter_map(|name| name.as_str().map(str::to_owned)).collect(),
+            range: list("index_columns").find_map(range),
             dtypes: list("columns").filter_map(dtype).collect(),
             numbered: list("column_indexes").next().is_some_and(|labels| labels["pandas_type"] == "int64"),
+        }
+    }
+
+    /// Whether 0 is in the range; without a word about an index, there is one from 0.
+    pub(super) fn range_has_zero(&self) -> bool {
+        match self.range {
+            None => self.index.is_empty(),
+            Some([start, stop, step]) if step > 0 => start <= 0 && stop > 0 && start % step == 0,
+            Some([start, stop, step]) => step != 0 && start >= 0 && stop < 0 && start % step == 0,
         }
     }
 
@@ -56,6 +68,11 @@ impl Pandas {
     pub(super) fn dtype(&self, name: &str) -> Named {
         self.dtypes.get(name).copied().unwrap_or_default()
     }
+}
+
+fn range(index: &Value) -> Option<[i64; 3]> {
+    let number = |key: &str| index[key].as_i64();
+    Some([number("start")?, number("stop")?, number("step")?])
 }
 
 impl Named {

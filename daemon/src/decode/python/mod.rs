@@ -2,6 +2,10 @@
 //!
 //! This is the slow, exact path of a request; see [`super::fast`] for the one of the usual shapes.
 
+pub(crate) mod base64;
+pub(crate) mod date;
+#[cfg(test)]
+mod date_test;
 mod digits;
 pub(crate) mod json;
 pub(crate) mod number;

@@ -56,7 +56,7 @@ pub(crate) fn to_float(value: &Value) -> Result<f64, NotNumber> {
         Value::Text(text) => {
             float_of_text(text).ok_or_else(|| NotNumber::new("ValueError(\"could not convert string to float\")"))
         }
-        Value::Surrogates => Err(NotNumber::new("ValueError(\"could not convert string to float\")")),
+        Value::Surrogates | Value::Bytes(_) => Err(NotNumber::new("ValueError(\"could not convert string to float\")")),
         Value::List(_) => Err(NotNumber::new("ValueError('setting an array element with a sequence.')")),
         Value::Dict(_) => {
             Err(NotNumber::new("TypeError(\"float() argument must be a string or a real number, not 'dict'\")"))
@@ -90,7 +90,9 @@ pub(crate) fn to_int(value: &Value, bits: u32) -> Result<i64, NotNumber> {
             Some(_) => return Err(too_large()),
             None => return Err(NotNumber::new("ValueError(\"invalid literal for int() with base 10\")")),
         },
-        Value::Surrogates => return Err(NotNumber::new("ValueError(\"invalid literal for int() with base 10\")")),
+        Value::Surrogates | Value::Bytes(_) => {
+            return Err(NotNumber::new("ValueError(\"invalid literal for int() with base 10\")"));
+        }
         Value::Null | Value::List(_) | Value::Dict(_) => {
             return Err(NotNumber(format!(
                 "TypeError(\"int() argument must be a string, a bytes-like object or a real number, not '{}'\")",

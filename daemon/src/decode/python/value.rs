@@ -21,6 +21,8 @@ pub(crate) enum Value {
     Text(Box<str>),
     /// A `str` with a lone surrogate: Python keeps it, and fails when it must be encoded.
     Surrogates,
+    /// `bytes`, which no JSON has: a column of the type `binary` is made of them.
+    Bytes(Box<[u8]>),
     /// `list`.
     List(Vec<Value>),
     /// `dict`.
@@ -93,6 +95,7 @@ impl Value {
             Self::Int(_) | Self::BigInt(_) => "int",
             Self::Float(_) => "float",
             Self::Text(_) | Self::Surrogates => "str",
+            Self::Bytes(_) => "bytes",
             Self::List(_) => "list",
             Self::Dict(_) => "dict",
         }
@@ -122,6 +125,7 @@ impl Value {
             Self::BigInt(_) | Self::Surrogates => true,
             Self::Float(value) => *value != 0.0,
             Self::Text(text) => !text.is_empty(),
+            Self::Bytes(bytes) => !bytes.is_empty(),
             Self::List(items) => !items.is_empty(),
             Self::Dict(dict) => !dict.is_empty(),
         }
@@ -151,6 +155,7 @@ impl Value {
             Self::Float(value) => out.push_str(&float_text(*value)),
             Self::Text(text) => push_quoted(text, out),
             Self::Surrogates => out.push_str("'\\ud800'"),
+            Self::Bytes(bytes) => push_bytes(bytes, out),
             Self::List(items) => {
                 out.push('[');
                 for (place, item) in items.iter().enumerate() {
@@ -209,6 +214,32 @@ pub(crate) fn push_quoted(text: &str, out: &mut String) {
                 let _ = write!(out, "\\x{:02x}", u32::from(letter));
             }
             _ => out.push(letter),
+        }
+    }
+    out.push(quote);
+}
+
+/// `repr()` of bytes.
+fn push_bytes(bytes: &[u8], out: &mut String) {
+    let quote = if bytes.contains(&b'\'') && !bytes.contains(&b'"') { '"' } else { '\'' };
+    out.push('b');
+    out.push(quote);
+    for &byte in bytes {
+        match byte {
+            b'\\' => out.push_str("\\\\"),
+            b'\n' => out.push_str("\\n"),
+            b'\r' => out.push_str("\\r"),
+            b'\t' => out.push_str("\\t"),
+            b' '..=b'~' => {
+                if char::from(byte) == quote {
+                    out.push('\\');
+                }
+                out.push(char::from(byte));
+            }
+            _ => {
+                // Writing to a String cannot fail.
+                let _ = write!(out, "\\x{byte:02x}");
+            }
         }
     }
     out.push(quote);

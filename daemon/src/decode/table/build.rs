@@ -41,17 +41,23 @@ pub(crate) fn split(data: Value, columns: Option<Value>, index: Option<Value>) -
     Ok(Table { zero_is_a_label, ..table })
 }
 
-/// Whether an index has the label 0.
+/// Whether an index has the label 0, once: of several rows pandas gives all.
 fn has_zero(index: &Value) -> bool {
     match index {
         Value::Null => true,
-        Value::List(labels) => labels.iter().any(|label| match label {
-            Value::Int(number) => *number == 0,
-            Value::Float(number) => *number == 0.0,
-            _ => false,
-        }),
+        Value::List(labels) => one_zero(labels.iter()),
         _ => false,
     }
+}
+
+/// Whether exactly one label is the number 0.
+pub(crate) fn one_zero<'a>(labels: impl Iterator<Item = &'a Value>) -> bool {
+    let zero = |label: &&Value| match label {
+        Value::Int(number) => *number == 0,
+        Value::Float(number) => *number == 0.0,
+        _ => false,
+    };
+    labels.filter(zero).count() == 1
 }
 
 /// `DataFrame(data=rows)` for a list of anything.

@@ -4,8 +4,12 @@
 
 use yummy_models::signature::DataType;
 
-use super::{Data, Value};
-use crate::decode::python::number::{NotNumber, float_of_text, to_float, to_int};
+use super::{Clock, Data, Value, time};
+use crate::decode::python::{
+    base64,
+    date::NAT,
+    number::{NotNumber, float_of_text, to_float, to_int},
+};
 
 type Result<T> = std::result::Result<T, NotNumber>;
 
@@ -22,9 +26,19 @@ pub(crate) fn cast(data: Data, kind: &DataType) -> Result<Data> {
         DataType::Boolean => Ok(Data::Bool(to_bools(&data))),
         DataType::String => Ok(if matches!(data, Data::Text(_)) { data } else { Data::Object(data.into_values()) }),
         DataType::Any => Ok(data),
-        DataType::Binary => Ok(Data::Opaque("object", data.len())),
-        DataType::Datetime => Ok(Data::Opaque("datetime64[ns]", data.len())),
-        DataType::Array(_) | DataType::Object(_) | DataType::Map(_) => Ok(Data::Opaque("object", data.len())),
+        // Nothing is mapped, and the dtype stays.
+        DataType::Binary if data.len() == 0 => Ok(data),
+        DataType::Binary => data.into_values().iter().map(of_base64).collect::<Result<_>>().map(Data::Object),
+        DataType::Datetime => time::to_datetime(data),
+        // Of composed types it matters whether they are required, see `compose`.
+        DataType::Array(_) | DataType::Object(_) | DataType::Map(_) => Ok(data),
+    }
+}
+
+fn of_base64(value: &Value) -> Result<Value> {
+    match value {
+        Value::Text(text) => base64::decode(text).map(Value::Bytes),
+        _ => Err(NotNumber("TypeError('encoding without a string argument')".into())),
     }
 }
 
@@ -36,7 +50,7 @@ pub(crate) fn dtype(kind: &DataType) -> String {
         DataType::Long => "int64".into(),
         DataType::Integer => "int32".into(),
         DataType::Boolean => "bool".into(),
-        DataType::String | DataType::Binary | DataType::Any => "object".into(),
+        DataType::String | DataType::Binary | DataType::Any => "<class 'object'>".into(),
         DataType::Datetime => "datetime64[ns]".into(),
         DataType::Array(_) | DataType::Object(_) | DataType::Map(_) => kind.name(),
     }
@@ -56,7 +70,11 @@ pub(crate) fn to_doubles(data: &Data) -> Result<Vec<f64>> {
         Data::Single(values) => Ok(values.iter().map(|&value| f64::from(value)).collect()),
         Data::Text(values) => values.iter().map(|text| text_to_float(text.as_deref())).collect(),
         Data::Object(values) | Data::Other(_, values) => values.iter().map(to_float).collect(),
-        Data::Opaque(..) => Err(not_castable(data)),
+        // CatBoost reads the nanoseconds, unless one is missing.
+        Data::Time(values, Clock::Nanoseconds) if !values.contains(&NAT) => {
+            Ok(values.iter().map(|&value| value as f64).collect())
+        }
+        Data::Time(..) | Data::Opaque(..) => Err(not_castable(data)),
     }
 }
 
@@ -84,7 +102,7 @@ fn to_longs(data: &Data) -> Result<Vec<i64>> {
         Data::Single(_) => to_longs(&Data::Float(to_doubles(data)?)),
         Data::Text(values) => values.iter().map(|text| text_to_int(text.as_deref(), 64)).collect(),
         Data::Object(values) | Data::Other(_, values) => values.iter().map(|value| to_int(value, 64)).collect(),
-        Data::Opaque(..) => Err(not_castable(data)),
+        Data::Time(..) | Data::Opaque(..) => Err(not_castable(data)),
     }
 }
 
@@ -113,7 +131,7 @@ fn to_bools(data: &Data) -> Vec<bool> {
         Data::Single(values) => values.iter().map(|&value| value != 0.0).collect(),
         Data::Text(values) => values.iter().map(|text| text.as_deref() != Some("")).collect(),
         Data::Object(values) | Data::Other(_, values) => values.iter().map(Value::truth).collect(),
-        Data::Opaque(_, len) => vec![true; *len],
+        Data::Time(..) | Data::Opaque(..) => vec![true; data.len()],
     }
 }
 

@@ -3,7 +3,7 @@
 
 use yummy_models::signature::DataType;
 
-use super::{Data, Dtype, Value, cast, infer};
+use super::{Clock, Data, Dtype, Value, cast, infer, time};
 use crate::decode::python::number::float_of_text;
 
 /// Gives the column in the signature's type.
@@ -20,7 +20,14 @@ pub(crate) fn enforce(name: &str, data: Data, kind: &DataType) -> Result<Data, S
         (DataType::String | DataType::Binary, data @ (Data::Object(_) | Data::Text(_))) => Ok(data),
         (DataType::String | DataType::Binary, data @ Data::Opaque("object", _)) => Ok(data),
         (DataType::Boolean, data @ Data::Object(_)) => Ok(data),
-        (DataType::Datetime, data @ (Data::Object(_) | Data::Opaque(..))) => Ok(data),
+        (DataType::Datetime, Data::Time(_, Clock::Zoned)) => {
+            Err("Please ensure that the input data of datetime column \
+            only contains timezone-naive datetime objects."
+                .into())
+        }
+        (DataType::Datetime, Data::Time(values, _)) => Ok(Data::Time(values, Clock::Nanoseconds)),
+        (DataType::Datetime, Data::Object(values)) => time::objects(&values)
+            .map_err(|_| format!("Failed to convert column {name} from type object to DataType.datetime.")),
         (DataType::Double, Data::Object(values)) => numbers(name, values),
         (kind, data) if fits(data.described(), kind) || (is_float(kind) && zeros_and_ones(&data)) => {
             convert(data, kind)
@@ -77,6 +84,7 @@ fn numbers(name: &str, values: Vec<Value>) -> Result<Data, String> {
         Value::Text(text) if text.bytes().all(|byte| b"0123456789+-.eE \t".contains(&byte)) => {
             float_of_text(text).ok_or_else(failed)
         }
+        Value::Bytes(bytes) => std::str::from_utf8(bytes).ok().and_then(float_of_text).ok_or_else(failed),
         Value::Text(_) | Value::Surrogates => Err(failed()),
         Value::List(items) if items.is_empty() => Ok(f64::NAN),
         Value::Dict(dict) if dict.is_empty() => Ok(f64::NAN),

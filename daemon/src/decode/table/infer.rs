@@ -34,7 +34,7 @@ impl Seen {
             Value::Float(value) if value.is_nan() => self.nans = true,
             Value::Float(_) => self.floats = true,
             Value::Text(_) | Value::Surrogates => self.texts = true,
-            Value::List(_) | Value::Dict(_) => self.other = true,
+            Value::Bytes(_) | Value::List(_) | Value::Dict(_) => self.other = true,
         }
     }
 }

@@ -6,6 +6,7 @@ pub(crate) mod build;
 pub(crate) mod cast;
 pub(crate) mod dtype;
 pub(crate) mod infer;
+pub(crate) mod time;
 
 use super::python::Value;
 
@@ -48,8 +49,21 @@ pub(crate) enum Data {
     Object(Vec<Value>),
     /// A dtype that only a Parquet file can bring, and its values; [`Value::Null`] is `pandas.NA`.
     Other(Dtype, Vec<Value>),
-    /// A dtype that no model served here takes (times, bytes, composed types), and its length.
+    /// `datetime64`, in nanoseconds since 1970; [`NAT`](crate::decode::python::date::NAT) is missing.
+    Time(Vec<i64>, Clock),
+    /// A dtype that no model served here takes (durations, nested columns of a Parquet file), and its length.
     Opaque(&'static str, usize),
+}
+
+/// What kind of `datetime64` a column is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Clock {
+    /// Nanoseconds, which CatBoost takes for numbers.
+    Nanoseconds,
+    /// A coarser unit, of which CatBoost makes nothing.
+    Coarse,
+    /// With a time zone.
+    Zoned,
 }
 
 /// A dtype as MLflow looks at it.
@@ -57,7 +71,7 @@ pub(crate) enum Data {
 pub(crate) struct Dtype {
     /// pandas' name.
     pub(crate) name: &'static str,
-    /// numpy's letter: `b`, `i`, `u`, `f`, or `O` for what is no number.
+    /// numpy's letter: `b`, `i`, `u`, `f`, `M` for times, or `O` for what is no number.
     pub(crate) kind: char,
     /// Bytes of a value.
     pub(crate) size: usize,
@@ -75,6 +89,7 @@ impl Data {
             Self::Single(values) => values.len(),
             Self::Text(values) => values.len(),
             Self::Object(values) | Self::Other(_, values) => values.len(),
+            Self::Time(values, _) => values.len(),
             Self::Opaque(_, len) => *len,
         }
     }
@@ -96,6 +111,9 @@ impl Data {
             Self::Text(_) => ("str", 'O', 8),
             Self::Object(_) => ("object", 'O', 8),
             Self::Other(dtype, _) => return *dtype,
+            Self::Time(_, Clock::Nanoseconds) => ("datetime64[ns]", 'M', 8),
+            Self::Time(_, Clock::Coarse) => ("datetime64[us]", 'M', 8),
+            Self::Time(_, Clock::Zoned) => ("datetime64[ns, UTC]", 'M', 8),
             Self::Opaque(name, _) => (*name, 'O', 8),
         };
         Dtype { name, kind, size }
@@ -103,7 +121,7 @@ impl Data {
 
     /// Whether pandas has a number for each value.
     pub(crate) fn is_numeric(&self) -> bool {
-        self.described().kind != 'O'
+        !matches!(self.described().kind, 'O' | 'M')
     }
 
     /// The value at `row` as Python would see it; `None` for what has no Python value here.
@@ -117,7 +135,7 @@ impl Data {
             Self::Single(values) => Value::Float(f64::from(*values.get(row)?)),
             Self::Text(values) => values.get(row)?.clone().map_or(Value::Float(f64::NAN), Value::Text),
             Self::Object(values) | Self::Other(_, values) => values.get(row)?.clone(),
-            Self::Opaque(..) => return None,
+            Self::Time(..) | Self::Opaque(..) => return None,
         })
     }
 
@@ -138,6 +156,10 @@ impl Data {
     pub(crate) fn stretched(&self, rows: usize) -> Self {
         match self {
             Self::Opaque(name, _) => Self::Opaque(name, rows),
+            Self::Time(values, clock) => {
+                Self::Time(values.iter().take(1).cycle().take(rows).copied().collect(), *clock)
+            }
+            other if rows == 0 => other.clone().stretched_as_is(0),
             other => infer::column(vec![other.value(0).unwrap_or(Value::Null); rows]),
         }
     }
