@@ -218,7 +218,10 @@ impl Search {
             return self.take_void();
         }
         self.voids = 0;
-        if let (Told::Undecided, Step::Try(ask)) = (told, self.step()) {
+        // The trial above the limit is only looked at, and no verdict of it is missing.
+        if let (Told::Undecided, Step::Try(ask)) = (told, self.step())
+            && ask.purpose != Purpose::Above
+        {
             let (low, high) = self.undecided.unwrap_or((ask.rate, ask.rate));
             self.undecided = Some((low.min(ask.rate), high.max(ask.rate)));
         }

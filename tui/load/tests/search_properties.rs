@@ -155,3 +155,13 @@ fn a_spent_budget_leaves_an_interval_not_a_number() {
     assert_eq!(answer.ending, Ending::Budget);
     assert!(!answer.confirmed && answer.low <= 700.0 && answer.high.unwrap() > 700.0, "{answer:?}");
 }
+
+#[test]
+fn the_look_above_the_limit_is_no_missing_verdict() {
+    let (answer, _) = run(spec(50_000.0, 0.05), |rate, purpose| match purpose {
+        Purpose::Above => Told::Undecided,
+        _ if rate <= 700.0 => Told::Pass,
+        _ => Told::Fail(Objective::P99),
+    });
+    assert_eq!((answer.ending, answer.undecided), (Ending::Found, None));
+}
