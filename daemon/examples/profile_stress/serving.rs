@@ -1,7 +1,7 @@
 //! A daemon that scores, reloads and is profiled by clients who leave, all at once.
 
 use std::{
-    io::{Read, Write},
+    io::{self, Read, Write},
     net::{SocketAddr, TcpStream},
     path::Path,
     sync::{
@@ -23,6 +23,11 @@ use crate::{Flag, HZ};
 const MODEL: &str = "/models/wine";
 /// Longest wait for an answer: what takes longer hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A client stays for this long, by when a capture has begun or was refused, and up to 131 ms more.
+const LEAST_WAIT_US: u64 = 2_000;
+/// Until a capture is asked for again that found another one running.
+const RETRY: Duration = Duration::from_millis(1);
 
 /// A daemon over the demo models, with load and reloads.
 pub(crate) struct Serving {
@@ -61,15 +66,16 @@ impl Serving {
             stop.thread(move || {
                 send(&mut stream, "POST", &format!("{MODEL}/invocations"), &body, true);
                 let mut answer = [0; 4096];
-                let read = stream.read(&mut answer).expect("an answer");
-                assert_eq!(status(&answer[..read]), 200);
+                let read = read(&mut stream, &mut answer).expect("an answer");
+                assert_eq!(status(&answer[..read]), 200, "{}", String::from_utf8_lossy(&answer[..read]));
                 count.fetch_add(1, Relaxed);
             })
         };
         let reload = {
             let count = Arc::clone(&reloaded);
             move || {
-                assert_eq!(status(&ask(admin, "POST", &format!("{MODEL}/reload"), "")), 200);
+                let answer = ask(admin, "POST", &format!("{MODEL}/reload"), "");
+                assert_eq!(status(&answer), 200, "{}", String::from_utf8_lossy(&answer));
                 count.fetch_add(1, Relaxed);
             }
         };
@@ -77,19 +83,23 @@ impl Serving {
         Self { daemon, stop, threads, answered, reloaded }
     }
 
-    /// Captures whose client leaves after a random time: some before they have begun, some just as they end.
+    /// Captures whose client leaves after a random time: some just as they begin, some just as they end. What finds
+    /// another one running is asked again.
     pub(crate) fn cancel(&self, cancels: u64) -> Ends {
         let admin = self.daemon.admin().expect("an admin listener");
         let (mut ends, mut random) = (Ends::default(), 1_u64);
-        for _ in 0..cancels {
+        while ends.left + ends.finished < cancels {
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let mut stream = connect(admin);
-            stream.set_read_timeout(Some(Duration::from_micros(1 + (random >> 47)))).expect("a socket");
+            stream.set_read_timeout(Some(Duration::from_micros(LEAST_WAIT_US + (random >> 47)))).expect("a socket");
             send(&mut stream, "GET", &format!("/debug/flamegraph.svg?seconds=0.1&hz={HZ}"), "", false);
             let mut answer = [0; 4096];
-            match stream.read(&mut answer) {
+            match read(&mut stream, &mut answer) {
                 Ok(read) if status(&answer[..read]) == 200 => ends.finished += 1,
-                Ok(read) if status(&answer[..read]) == 409 => ends.busy += 1,
+                Ok(read) if status(&answer[..read]) == 409 => {
+                    ends.busy += 1;
+                    std::thread::sleep(RETRY);
+                }
                 Ok(read) => panic!("{}", String::from_utf8_lossy(&answer[..read])),
                 Err(_) => ends.left += 1,
             }
@@ -127,6 +137,16 @@ fn ask(address: SocketAddr, method: &str, path: &str, body: &str) -> Vec<u8> {
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).expect("an answer");
     answer
+}
+
+/// Reads. The sampler's signal interrupts a read that has a timeout, unlike one that has none.
+fn read(stream: &mut TcpStream, into: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match stream.read(into) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
 }
 
 fn send(stream: &mut TcpStream, method: &str, path: &str, body: &str, keep: bool) {

@@ -84,12 +84,13 @@ impl Profiler {
         let store = Arc::new(Store::default());
         let bounds = Bounds::of_this_kernel();
         let rolling_hz = rolling_hz.map(|hz| hz.clamp(1, bounds.max_hz.min(query::MAX_STEADY_HZ)));
-        let worker = Worker::new(inbox, telemetry, rolling_hz);
-        std::thread::Builder::new().name(THREAD.to_owned()).spawn(move || worker.run())?;
+        // Made where it will stay: a sampler belongs to its thread.
+        let work = move || Worker::new(inbox, telemetry, rolling_hz).run();
+        std::thread::Builder::new().name(THREAD.to_owned()).spawn(work)?;
         Ok(Self { store, jobs, bounds, rolling: rolling_hz.is_some() })
     }
 
-    /// Captures and waits for it. Dropping the future ends the capture within 10 ms.
+    /// Captures and waits for it. Dropping the future ends the capture within 100 ms.
     ///
     /// # Errors
     /// [`ProfileError::Busy`] while another capture runs, [`ProfileError::RollingOff`] when there is none to look

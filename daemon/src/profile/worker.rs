@@ -14,13 +14,10 @@ use super::{
     error::ProfileError,
     heap::HeapProfile,
     rolling::Rolling,
-    sampler::{RawProfile, Sampler, release_memory},
+    sampler::{RawProfile, Sampler, release_memory, visit_every},
     store::Running,
 };
 use crate::telemetry::{Activity, Telemetry};
-
-/// How often a capture takes what was sampled, and looks whether anybody still waits for it.
-const VISIT: Duration = Duration::from_millis(10);
 
 /// One profile to be made.
 pub(crate) enum Job {
@@ -64,6 +61,8 @@ impl Worker {
             Request::Next { length, hz } => self.capture(length, hz, &mut reply),
             Request::Last { length } => self.look_back(length),
         };
+        // Finding names is the longest part: not for nobody.
+        let made = if reply.is_closed() { Err(ProfileError::Cancelled) } else { made };
         let answer = made.map(|(raw, measured)| running.keep(Capture::resolve(&raw, measured)));
         release_memory();
         // Free before the answer arrives: who has it may ask again at once.
@@ -97,11 +96,12 @@ impl Worker {
         }
         let mut sampler = Sampler::start(hz)?;
         let began = Began::now(&sampler, self.telemetry.as_deref());
+        let visit = visit_every(hz);
         while let Some(left) = length.checked_sub(began.at.elapsed()).filter(|left| !left.is_zero()) {
             if reply.is_closed() {
                 return Err(ProfileError::Cancelled);
             }
-            std::thread::sleep(left.min(VISIT));
+            std::thread::sleep(left.min(visit));
             sampler.collect();
         }
         let measured = began.measure(&sampler, hz, self.telemetry.as_deref());

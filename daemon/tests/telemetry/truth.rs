@@ -5,8 +5,8 @@
 //! that fall outside of the daemon's clock; what is known of these is printed with each round.
 //!
 //! In the default run it is only shown that the daemon never claims more than its client saw. `YUMMY_TRUTH=1`
-//! (`make check-telemetry-truth`, the machine otherwise idle) wants a round in which both agree: one that the machine's
-//! pauses kept out of.
+//! (`make check-telemetry-truth`, the machine otherwise idle) wants both to agree in most of twelve rounds: the machine's
+//! pauses, which fall between the two clocks, spoil some.
 
 use std::{
     fs,
@@ -139,18 +139,16 @@ fn round(rows: usize, requests: usize) -> [(f64, f64); 2] {
 #[test]
 fn the_daemon_says_what_its_client_sees() {
     let is_strict = std::env::var_os("YUMMY_TRUTH").is_some();
-    for (rows, requests) in [(1, 20_000), (100, 10_000), (1000, 2000)] {
-        let mut agreed = false;
-        for _ in 0..if is_strict { ROUNDS } else { 1 } {
+    for (rows, requests) in [(1, 20_000), (100, 10_000), (1000, 5000)] {
+        let (mut agreed, rounds) = (0, if is_strict { ROUNDS } else { 1 });
+        for _ in 0..rounds {
             let seen = round(rows, if is_strict { requests } else { requests / 10 });
             for (client, daemon) in seen {
                 assert!(daemon <= client * (1.0 + BUCKET), "the daemon claims {daemon} ms, its client saw {client}");
             }
-            agreed = seen.iter().all(|(client, daemon)| client - daemon <= client * SHARE + APART_MS);
-            if agreed {
-                break;
-            }
+            agreed += usize::from(seen.iter().all(|(client, daemon)| client - daemon <= client * SHARE + APART_MS));
         }
-        assert!(agreed || !is_strict, "in none of {ROUNDS} rounds with {rows} rows");
+        println!("{rows} rows: both agreed in {agreed} of {rounds} rounds");
+        assert!(agreed * 2 > rounds || !is_strict, "in {agreed} of {ROUNDS} rounds only with {rows} rows");
     }
 }

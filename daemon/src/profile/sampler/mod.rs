@@ -16,7 +16,7 @@ mod unwind;
 use std::{
     collections::HashMap,
     io,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{Mutex, MutexGuard, TryLockError},
     time::Duration,
 };
 
@@ -37,6 +37,11 @@ pub(crate) struct RawStack {
 /// How often each stack was seen.
 pub(crate) type RawProfile = HashMap<RawStack, u64>;
 
+/// Bounds of [`visit_every`]: a thread that wakes more often is a load itself, and a client that has gone should not go
+/// on paying for long.
+const SHORTEST_VISIT: Duration = Duration::from_millis(10);
+const LONGEST_VISIT: Duration = Duration::from_millis(100);
+
 /// Why there are no samples.
 #[derive(Debug, thiserror::Error)]
 pub enum SamplerError {
@@ -48,22 +53,19 @@ pub enum SamplerError {
     Refused(#[from] io::Error),
 }
 
-/// Whether a [`Sampler`] exists.
-static RUNNING: AtomicBool = AtomicBool::new(false);
+/// Held by the [`Sampler`] that runs. Between two of them it keeps the unwind tables, and the rules found in them.
+static SAMPLER: Mutex<Option<Unwinder>> = Mutex::new(None);
 
 /// A sampler that runs. There is one per process, because there is one such signal per process. It stays on the thread
 /// that has started it.
 pub(crate) struct Sampler {
-    unwinder: Unwinder,
     profile: RawProfile,
     kind: ClockKind,
-    // Before the lease: fields are dropped in this order, and the next sampler may start when the lease is gone.
+    // Before the unwinder: fields are dropped in this order, and the next sampler may start when the unwinder is free.
+    // The signal's handler stays: a signal on its way must not end the process.
     clock: Clock,
-    _lease: Lease,
+    unwinder: MutexGuard<'static, Option<Unwinder>>,
 }
-
-/// The right to sample this process.
-struct Lease;
 
 impl Sampler {
     /// Starts to sample, `hz` times for each second of CPU time that a thread, or the process, uses.
@@ -72,17 +74,18 @@ impl Sampler {
     }
 
     fn with(start: impl FnOnce() -> io::Result<(Clock, ClockKind)>) -> Result<Self, SamplerError> {
-        if RUNNING.swap(true, Ordering::AcqRel) {
-            return Err(SamplerError::Running);
-        }
-        let lease = Lease;
+        let mut unwinder = match SAMPLER.try_lock() {
+            Ok(unwinder) => unwinder,
+            Err(TryLockError::Poisoned(unwinder)) => unwinder.into_inner(),
+            Err(TryLockError::WouldBlock) => return Err(SamplerError::Running),
+        };
         // Libraries loaded later have no unwind rules here: their stacks end early, and are counted all the same.
-        let unwinder = Unwinder::of_this_process();
+        unwinder.get_or_insert_with(Unwinder::of_this_process).keep_up();
         signal::install()?;
         // What a handler left behind after the last stop.
         signal::take(|_| ());
         let (clock, kind) = start()?;
-        Ok(Self { unwinder, profile: RawProfile::new(), kind, clock, _lease: lease })
+        Ok(Self { profile: RawProfile::new(), kind, clock, unwinder })
     }
 
     /// What decides when a sample is taken.
@@ -102,6 +105,7 @@ impl Sampler {
     pub(crate) fn collect(&mut self) {
         let Self { unwinder, profile, clock, .. } = self;
         clock.keep_up();
+        let unwinder = unwinder.get_or_insert_with(Unwinder::of_this_process);
         signal::take(|sample| {
             let stack = RawStack { thread: sample.thread(), addresses: unwinder.unwind(sample) };
             *profile.entry(stack).or_default() += 1;
@@ -115,11 +119,12 @@ impl Sampler {
     }
 }
 
-impl Drop for Lease {
-    fn drop(&mut self) {
-        // The handler stays: a signal on its way must not end the process.
-        RUNNING.store(false, Ordering::Release);
-    }
+/// How often [`Sampler::collect`] is to be called: before more than half of the room can be full with all cores busy.
+/// Each visit wakes a thread, which costs more than the samples that it finds; who leaves waits no longer than one.
+pub(crate) fn visit_every(hz: u32) -> Duration {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let per_second = f64::from(hz.max(1)) * cores as f64;
+    Duration::from_secs_f64(signal::SLOTS as f64 / 2.0 / per_second).clamp(SHORTEST_VISIT, LONGEST_VISIT)
 }
 
 /// Gives back what symbol lookups have allocated: 80 MB without this (profiling.md §0.5).

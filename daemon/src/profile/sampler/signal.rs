@@ -15,9 +15,9 @@ use std::{
 
 /// Bytes of stack copied: some 200 frames of an async stack. Roots beyond it are missing, leaves never.
 const STACK_BYTES: usize = 32 << 10;
-/// Samples between two visits of the profiler's thread, which come every 10 ms: 12,800 a second. More are not taken,
-/// and seen as a lower yield. Slots take memory when they are first used, the lowest first.
-const SLOTS: usize = 128;
+/// Samples between two visits of the profiler's thread, which come every 10 ms at the highest rates: 12,800 a second.
+/// More are not taken, and seen as a lower yield. Slots take memory when they are first used, the lowest first.
+pub(super) const SLOTS: usize = 128;
 /// The kernel copies whole pages or none: a copy that runs past the stack's end keeps the pages before it.
 const PAGE: usize = 4096;
 /// Pieces of a copy: a part of a page, and whole ones.

@@ -1,10 +1,12 @@
 //! From a copied stack to return addresses, by the unwind tables of the program and its libraries.
 
 use std::{
+    collections::HashMap,
     fs::{self, File},
     io::{BufReader, Read, Seek, SeekFrom},
     ops::Range,
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 
 use framehop::{CacheNative, ExplicitModuleSectionInfo, Module, UnwindRegsNative, Unwinder as _, UnwinderNative};
@@ -15,19 +17,41 @@ use super::signal::Sample;
 /// Frames of one stack: a recursion deeper than that says no more.
 const MAX_FRAMES: usize = 512;
 
+/// Tables that have been read, and of what no tables can be: a megabyte that all unwinders of the process share.
+static READ: Mutex<Option<HashMap<Image, Option<Module<Vec<u8>>>>>> = Mutex::new(None);
+
 /// Unwinds stacks of this process.
 pub(crate) struct Unwinder {
     unwinder: UnwinderNative<Vec<u8>, framehop::MayAllocateDuringUnwind>,
+    // Rules by address; those of files that are gone are known as such.
     cache: CacheNative<framehop::MayAllocateDuringUnwind>,
+    images: Vec<Image>,
 }
 
 impl Unwinder {
-    /// Reads the unwind tables of all that is loaded now.
+    /// With the unwind tables of all that is loaded now.
     pub(crate) fn of_this_process() -> Self {
-        let mut unwinder = UnwinderNative::new();
+        let mut this = Self { unwinder: UnwinderNative::new(), cache: CacheNative::new(), images: Vec::new() };
+        this.keep_up();
+        this
+    }
+
+    /// Looks at what is loaded now: reads the tables of what is new, and forgets those of what is gone.
+    pub(crate) fn keep_up(&mut self) {
         let maps = fs::read_to_string("/proc/self/maps").unwrap_or_default();
-        images(&maps).iter().filter_map(Image::module).for_each(|module| unwinder.add_module(module));
-        Self { unwinder, cache: CacheNative::new() }
+        let images = images(&maps);
+        if images == self.images {
+            return;
+        }
+        let mut read = READ.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = read.get_or_insert_default();
+        read.retain(|image, _| images.contains(image));
+        self.unwinder = UnwinderNative::new();
+        for image in &images {
+            let module = read.entry(image.clone()).or_insert_with(|| image.module());
+            module.iter().for_each(|module| self.unwinder.add_module(module.clone()));
+        }
+        self.images = images;
     }
 
     /// Addresses from the leaf to the root. At least the leaf, also where nothing more is known.
@@ -57,8 +81,11 @@ fn registers(sample: &Sample) -> UnwindRegsNative {
 }
 
 /// One loaded file, or the code that the kernel gives every process.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Image {
     path: PathBuf,
+    /// Tells a file from one that has taken its path and its place since.
+    inode: u64,
     range: Range<u64>,
 }
 
@@ -70,7 +97,7 @@ fn images(maps: &str) -> Vec<Image> {
     let mut images: Vec<Image> = Vec::new();
     for line in maps.lines() {
         let mut fields = line.split_ascii_whitespace();
-        let (Some(range), Some(path)) = (fields.next(), fields.nth(4)) else { continue };
+        let (Some(range), Some(inode), Some(path)) = (fields.next(), fields.nth(3), fields.next()) else { continue };
         let address = |text| u64::from_str_radix(text, 16).ok();
         let Some((start, end)) = range.split_once('-').and_then(|(a, b)| Some((address(a)?, address(b)?))) else {
             continue;
@@ -78,7 +105,7 @@ fn images(maps: &str) -> Vec<Image> {
         match images.last_mut() {
             Some(image) if image.path == Path::new(path) => image.range.end = end,
             _ if path.starts_with('/') || path == VDSO => {
-                images.push(Image { path: path.into(), range: start..end });
+                images.push(Image { path: path.into(), inode: inode.parse().unwrap_or(0), range: start..end });
             }
             _ => {}
         }
@@ -135,6 +162,20 @@ mod tests {
                     5000-6000 r-xp 0 00:00 0 [vdso]\n7000-8000 rw-p 0 00:00 0 \n";
         let found: Vec<_> = images(maps).into_iter().map(|image| (image.path, image.range)).collect();
         assert_eq!(found, [("/bin/x".into(), 0x1000..0x3000), (VDSO.into(), 0x5000..0x6000)]);
+    }
+
+    #[test]
+    fn tables_are_read_once() {
+        let mut unwinder = Unwinder::of_this_process();
+        let (cached, read) = (unwinder.unwinder.clone(), unwinder.images.clone());
+        unwinder.keep_up();
+        assert_eq!(unwinder.images, read);
+        assert_eq!(unwinder.unwinder.max_known_code_address(), cached.max_known_code_address());
+        // Another one shares them: by the same files it knows the same code.
+        assert_eq!(Unwinder::of_this_process().images, read);
+        unwinder.images.clear();
+        unwinder.keep_up();
+        assert_eq!(unwinder.images, read);
     }
 
     #[test]
