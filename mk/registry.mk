@@ -5,7 +5,7 @@
 
 MLFLOW_VENV ?= target/mlflow-venv
 
-.PHONY: check-registry-mlflow check-registry-swaps check-registry-scan
+.PHONY: check-registry-mlflow check-registry-swaps check-registry-pause check-registry-scan
 check-registry-mlflow: ## MLflow logs and registers while yummyd runs (file store, sqlite)
 	@if { test -x $(MLFLOW_VENV)/bin/python || python3 -m venv $(MLFLOW_VENV); } && \
 		{ $(MLFLOW_VENV)/bin/python -c 'import mlflow, lightgbm' 2>/dev/null || \
@@ -16,6 +16,9 @@ check-registry-mlflow: ## MLflow logs and registers while yummyd runs (file stor
 
 check-registry-swaps: ## 1,000 versions and alias moves while 8 connections score
 	YUMMY_SWAPS=1000 $(CARGO) test --release --locked -p yummyd --test registry swaps -- --nocapture
+
+check-registry-pause: ## what a swap makes requests wait for, when these have a core at once (root)
+	YUMMY_SWAPS=300 YUMMY_SWAPS_FIRST=1 $(CARGO) test --release --locked -p yummyd --test registry memory_comes_back -- --nocapture
 
 check-registry-scan: ## what a look at 10,000 runs costs
 	YUMMY_SCAN_RUNS=10000 $(CARGO) test --release --locked -p yummyd --test registry scan_cost -- --nocapture

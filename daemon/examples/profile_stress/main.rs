@@ -12,7 +12,6 @@
 mod serving;
 
 use std::{
-    alloc::System,
     ffi::CString,
     hint::black_box,
     process::ExitCode,
@@ -25,13 +24,14 @@ use std::{
 };
 
 use serving::Serving;
+use tikv_jemallocator::Jemalloc;
 use yummyd::profile::{
     Profiler, Request,
     heap::{self, DEFAULT_INTERVAL, Sampling},
 };
 
 #[global_allocator]
-static ALLOCATOR: Sampling<System> = Sampling(System);
+static ALLOCATOR: Sampling<Jemalloc> = Sampling(Jemalloc);
 
 /// How much the resident set may grow over all captures.
 const MAX_GROWTH: u64 = 40 << 20;

@@ -3,7 +3,7 @@
 use std::{
     io::{BufRead as _, BufReader},
     net::SocketAddr,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
 
@@ -44,15 +44,18 @@ impl Process {
 
     /// Seconds that the threads which answer requests were ready to run and had no core.
     pub(crate) fn io_waited(&self) -> f64 {
-        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
-        let io = tasks
-            .map(|task| task.unwrap().path())
-            .filter(|task| std::fs::read_to_string(task.join("comm")).is_ok_and(|name| name.starts_with("yummyd-io")));
-        let waited = |task: std::path::PathBuf| -> f64 {
+        let waited = |task: PathBuf| -> f64 {
             let schedstat = std::fs::read_to_string(task.join("schedstat")).unwrap();
             schedstat.split(' ').nth(1).unwrap().parse().unwrap()
         };
-        io.map(waited).sum::<f64>() / 1e9
+        self.io_tasks().map(waited).sum::<f64>() / 1e9
+    }
+
+    /// The threads which answer requests, as directories of `/proc`.
+    pub(crate) fn io_tasks(&self) -> impl Iterator<Item = PathBuf> {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        let all = tasks.map(|task| task.unwrap().path());
+        all.filter(|task| std::fs::read_to_string(task.join("comm")).is_ok_and(|name| name.starts_with("yummyd-io")))
     }
 
     pub(crate) fn client(&self) -> Client {

@@ -18,7 +18,8 @@ use super::signal::Sample;
 const MAX_FRAMES: usize = 512;
 
 /// Tables that have been read, and of what no tables can be: a megabyte that all unwinders of the process share.
-static READ: Mutex<Option<HashMap<Image, Option<Module<Vec<u8>>>>>> = Mutex::new(None);
+static READ: Mutex<Option<Tables>> = Mutex::new(None);
+type Tables = HashMap<Image, Option<Module<Vec<u8>>>>;
 
 /// Unwinds stacks of this process.
 pub(crate) struct Unwinder {
