@@ -53,8 +53,8 @@ pub(crate) fn step_back() {
 /// All of jemalloc's arenas, and that what is free in them goes back: `MALLCTL_ARENAS_ALL` is 4096.
 const PURGE: &std::ffi::CStr = c"arena.4096.purge";
 
-/// Gives memory back that was freed and that the allocator keeps: jemalloc's, which would do that itself within ten
-/// seconds, and what libraries in C have from the system's. Takes milliseconds and, for some of them, the locks by which
+/// Gives memory back that was freed and that the allocator keeps: jemalloc's, which does that itself bit by bit, in threads
+/// that go on allocating, and what libraries in C have from the system's. Takes milliseconds and, for some of them, the locks by which
 /// threads allocate: not for times when much is going on.
 pub(crate) fn trim_memory() {
     // SAFETY: the name is a C string; nothing is read or written by the null pointers, of no length. Where another
