@@ -4,8 +4,8 @@
     cargo build --release -p yummyd --example executors && docs/benchmarks/executors.py [rounds]
 
 16 connections as fast as they can (wrk beside), bodies of 1, 100 and 1,000 rows of the demo model `wine`, rounds
-interleaved. Writes the table to docs/benchmarks/executors.table.md, and what one-row requests on a thread of their own do
-that inline ones do not to executors.diff.svg (the daemon's own /debug/flamegraph/diff.svg).
+interleaved. Prints the table, and writes what one-row requests on a thread of their own do that inline ones do not to
+executors.diff.svg (the daemon's own /debug/flamegraph/diff.svg).
 """
 
 import json
@@ -94,7 +94,6 @@ def main():
         before, after = (capture(admin, served[mode][0], scripts[1]) for mode in ("auto", "thread-per-request"))
         _, svg = get(f"http://{admin}/debug/flamegraph/diff.svg?a={before}&b={after}")
         (HERE / "executors.diff.svg").write_bytes(svg)
-        (HERE / "executors.table.md").write_text("\n".join(lines) + "\n")
         print("\n".join(lines))
     finally:
         process.kill()

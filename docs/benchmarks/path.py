@@ -7,8 +7,8 @@
     docs/benchmarks/path.py ceiling 5       # what a handler that does nothing costs
     docs/benchmarks/path.py allocator 5     # needs target/release/yummyd-measure: a build with --features measure
 
-All servers of a comparison are up at once; each round measures every one for 3 s (wrk, 1 thread, 16 connections, one row
-of the demo model `wine`), in an order that turns from round to round. Prints a Markdown table of medians with least and
+All servers of a comparison are up at once; each round measures every one for 3 s (wrk, 1 thread, 16 connections or as many
+as CONNECTIONS says, one row of the demo model `wine`), in an order that turns from round to round. Prints a Markdown table of medians with least and
 most; ratios are those of the same round to the first line.
 """
 
@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release"
 MLRUNS = ROOT / "assets/mlruns"
 SECONDS, TICK, PAGE = 3, os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
+CONNECTIONS = os.environ.get("CONNECTIONS", "16")
 
 
 def path(*arguments):
@@ -97,13 +98,15 @@ def cpu_seconds(pid):
 
 def measure(pid, url, file):
     before = cpu_seconds(pid)
-    command = ["wrk", "-t1", "-c16", f"-d{SECONDS}s", "--latency", "-s", file, url]
+    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "--latency", "-s", file, url]
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert "Non-2xx" not in text, text
     requests = int(re.search(r"(\d+) requests in", text)[1])
     cpu = (cpu_seconds(pid) - before) / requests * 1e6
     rss = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE / 1e6
-    return float(re.search(r"Requests/sec:\s+([\d.]+)", text)[1]), cpu, rss
+    number, unit = re.search(r"99%\s+([\d.]+)(us|ms|s)", text).groups()
+    p99 = float(number) * {"us": 1e-3, "ms": 1, "s": 1e3}[unit]
+    return float(re.search(r"Requests/sec:\s+([\d.]+)", text)[1]), cpu, rss, p99
 
 
 def spread(values, digits):
@@ -128,12 +131,13 @@ def main():
             process.kill()
             process.wait()
     first = seen[names[0]]
-    print("| | CPU µs a request | ratio | requests/s | ratio | RSS MB |\n|---|---|---|---|---|---|")
+    print("| | CPU µs a request | ratio | requests/s | ratio | p99 ms | RSS MB |\n|---|---|---|---|---|---|---|")
     for name, results in seen.items():
-        rps, cpu, rss = zip(*results)
+        rps, cpu, rss, p99 = zip(*results)
         ratio = lambda which: [mine[which] / base[which] for mine, base in zip(results, first)]
         print(
-            f"| {name} | {spread(cpu, 1)} | {spread(ratio(1), 2)} | {spread(rps, 0)} | {spread(ratio(0), 2)} | {max(rss):.1f} |"
+            f"| {name} | {spread(cpu, 1)} | {spread(ratio(1), 2)} | {spread(rps, 0)} | {spread(ratio(0), 2)} "
+            f"| {spread(p99, 2)} | {max(rss):.1f} |"
         )
 
 
