@@ -50,25 +50,28 @@ pub(crate) fn step_back() {
     }
 }
 
-/// All of jemalloc's arenas, and that what is free in them goes back: `MALLCTL_ARENAS_ALL` is 4096.
-const PURGE: &std::ffi::CStr = c"arena.4096.purge";
-
 /// Gives memory back that was freed and that the allocator keeps: jemalloc's, which does that itself bit by bit, in threads
-/// that go on allocating, and what libraries in C have from the system's. Takes milliseconds and, for some of them, the locks by which
-/// threads allocate: not for times when much is going on.
+/// that go on allocating, and what libraries in C have from the system's. Takes milliseconds and, for some of them, the
+/// locks by which threads allocate: not for times when much is going on.
 pub(crate) fn trim_memory() {
-    // SAFETY: the name is a C string; nothing is read or written by the null pointers, of no length. Where another
-    // allocator is the program's, jemalloc has nothing to give back.
-    #[allow(unsafe_code)]
-    let _ = unsafe {
-        use std::ptr::null_mut;
-        tikv_jemalloc_sys::mallctl(PURGE.as_ptr(), null_mut(), null_mut(), null_mut(), 0)
-    };
+    // It can only fail for a name that is not jemalloc's, which a test rules out.
+    let _ = purge();
     // SAFETY: malloc_trim has no preconditions and may be called by any thread at any time.
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     #[allow(unsafe_code)]
     unsafe {
         libc::malloc_trim(0);
+    }
+}
+
+/// Has all of jemalloc's arenas (`MALLCTL_ARENAS_ALL` is 4096) give back what is free in them. Where another allocator is
+/// the program's there is nothing in them. Returns an error number, or 0.
+fn purge() -> libc::c_int {
+    use std::ptr::null_mut;
+    // SAFETY: the name is a C string; nothing is read or written by the null pointers, of no length.
+    #[allow(unsafe_code)]
+    unsafe {
+        tikv_jemalloc_sys::mallctl(c"arena.4096.purge".as_ptr(), null_mut(), null_mut(), null_mut(), 0)
     }
 }
 
@@ -78,13 +81,7 @@ mod tests {
 
     #[test]
     fn jemalloc_knows_what_it_is_asked_for() {
-        // SAFETY: as above.
-        #[allow(unsafe_code)]
-        let failed = unsafe {
-            use std::ptr::null_mut;
-            tikv_jemalloc_sys::mallctl(PURGE.as_ptr(), null_mut(), null_mut(), null_mut(), 0)
-        };
-        assert_eq!(failed, 0);
+        assert_eq!(purge(), 0);
     }
 
     #[test]

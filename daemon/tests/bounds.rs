@@ -5,7 +5,12 @@
 
 mod common;
 
-use std::{sync::mpsc, thread};
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    sync::mpsc,
+    thread,
+};
 
 use common::{Answer, Client, Fixture, until};
 use yummyd::{config::args::Settings, execute::Mode};
@@ -257,4 +262,20 @@ fn every_executor_gives_the_same_bytes() {
     for mode in [Mode::Auto, Mode::Pool, Mode::ThreadPerRequest] {
         assert!(answers(mode) == expected, "{mode:?}");
     }
+}
+
+#[test]
+fn a_head_past_its_bound_is_not_answered_and_costs_its_own_connection_only() {
+    let fixture = demo(|_| {});
+    let ask = |padding: usize| {
+        let mut stream = TcpStream::connect(fixture.daemon().addresses()[0]).unwrap();
+        let head = format!("GET /ping HTTP/1.1\r\nhost: test\r\nx-padding: {}\r\n\r\n", "x".repeat(padding));
+        let mut status = [0; 12];
+        // The daemon hangs up while the rest is still being sent: whether its answer gets through is the network's affair.
+        let read = stream.write_all(head.as_bytes()).and_then(|()| stream.read_exact(&mut status));
+        read.is_ok().then(|| String::from_utf8_lossy(&status).into_owned())
+    };
+    assert_eq!(ask(32 << 10).as_deref(), Some("HTTP/1.1 200"));
+    assert_ne!(ask(256 << 10).as_deref(), Some("HTTP/1.1 200"));
+    assert_eq!(ask(0).as_deref(), Some("HTTP/1.1 200"));
 }

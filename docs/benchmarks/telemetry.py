@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What telemetry and profiling cost, and whether they tell the truth. Each part prints Markdown.
 
-    cargo build --release -p yummyd -p yummy-tui && docs/benchmarks/telemetry.py capture | truth | admin | cpu
+    cargo build --release -p yummyd -p yummy-tui && docs/benchmarks/telemetry.py capture | profiler | truth | admin | cpu
     cargo build --release -p yummyd --features measure && docs/benchmarks/telemetry.py record | allocators | heap
 
 Needs wrk (apt install wrk); no Python package. Sides of a pair are interleaved, first one then the other: ratios carry
@@ -178,6 +178,29 @@ def capture():
                 pairs(f"{hz} Hz : none", with_capture(hz), daemon.wrk, rows)
 
 
+def profiler():
+    """What the profiler's own thread takes of five seconds of a saturated core, while a capture runs."""
+    print("| Hz | rows | CPU ms | switches |\n|---|---|---|---|")
+    with Daemon() as daemon:
+        tasks = pathlib.Path(f"/proc/{daemon.process.pid}/task").iterdir()
+        task = next(task for task in tasks if (task / "comm").read_text().startswith("yummyd-prof"))
+
+        def used():
+            switches = re.findall(r"ctxt_switches:\s+(\d+)", (task / "status").read_text())
+            return int((task / "schedstat").read_text().split()[0]) / 1e6, sum(map(int, switches))
+
+        for hz in HZ:
+            for rows in ROWS:
+                capture = threading.Thread(target=get, args=(f"{daemon.admin}/debug/profile.folded?seconds=7&hz={hz}",))
+                capture.start()
+                time.sleep(0.5)
+                before = used()
+                daemon.wrk(rows, seconds=5)
+                after = used()
+                capture.join()
+                print(f"| {hz} | {rows} | {after[0] - before[0]:.1f} | {after[1] - before[1]} |", flush=True)
+
+
 def allocators():
     names = ("jemalloc", "system", "mimalloc")
     of = lambda name: {"env": {"YUMMY_ALLOCATOR": name}}
@@ -281,7 +304,7 @@ def cpu():
 
 
 if __name__ == "__main__":
-    parts = {part.__name__: part for part in (record, heap, capture, allocators, truth, admin, cpu)}
+    parts = {part.__name__: part for part in (record, heap, capture, profiler, allocators, truth, admin, cpu)}
     if len(sys.argv) < 2 or any(name not in parts for name in sys.argv[1:]):
         sys.exit(f"{__doc__}\nparts: {', '.join(parts)}")
     for name in sys.argv[1:]:

@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     capture::Measured,
-    sampler::{RawProfile, Sampler},
+    sampler::{RawProfile, Sampler, visit_every},
     worker::Began,
 };
 use crate::telemetry::Telemetry;
@@ -19,8 +19,6 @@ use crate::telemetry::Telemetry;
 const SEGMENT: Duration = Duration::from_secs(5);
 /// Segments kept: ten minutes.
 const KEPT: usize = 120;
-/// How often samples are taken from the sampler: at the rates that a rolling capture has, its room is never full.
-const VISIT: Duration = Duration::from_millis(100);
 
 pub(crate) struct Rolling {
     hz: u32,
@@ -51,7 +49,7 @@ impl Rolling {
         if self.current.is_none() {
             self.start();
         }
-        VISIT
+        visit_every(self.hz)
     }
 
     /// Takes what was sampled; closes the segment when it is long enough.
