@@ -79,19 +79,42 @@ fn pool_of_one(settings: &mut Settings) {
 
 #[test]
 fn requests_of_one_model_past_their_bound_are_429() {
-    let fixture = demo(|settings| settings.max_in_flight = Some(1));
+    let fixture = demo(|settings| {
+        settings.max_in_flight = Some(1);
+        settings.in_flight_wait_seconds = Some(0.0);
+    });
     let mut first = half_sent(&fixture, "");
     until("the first request", || in_flight(&fixture) == 1);
     let mut second = fixture.client();
     let refused = second.call("POST", PATH, &[JSON], ROW.as_bytes());
     assert_error(&refused, 429, "REQUEST_LIMIT_EXCEEDED");
     assert_eq!(refused.header("retry-after"), Some("1"));
-    assert_eq!(met(&fixture, "max_in_flight"), 1);
+    assert_eq!((met(&fixture, "max_in_flight"), met(&fixture, "in_flight_wait_seconds")), (1, 1));
     // Another model has places of its own, and the place comes free with the answer.
     assert_eq!(fixture.post("/models/wine/invocations", "{").status, 400);
     first.send(b"}");
     assert_eq!(first.receive(false).status, 200);
     until("the place", || second.call("POST", PATH, &[JSON], ROW.as_bytes()).status == 200);
+}
+
+#[test]
+fn a_request_past_that_bound_waits_for_its_place() {
+    let fixture = demo(|settings| {
+        settings.max_in_flight = Some(1);
+        settings.in_flight_wait_seconds = Some(60.0);
+    });
+    let mut first = half_sent(&fixture, "");
+    until("the first request", || in_flight(&fixture) == 1);
+    let mut waiting = half_sent(&fixture, "");
+    until("the second request", || met(&fixture, "max_in_flight") == 1);
+    // Its own deadline counts while it waits.
+    let late = fixture.client().call("POST", PATH, &[JSON, ("x-request-timeout-ms", "1")], ROW.as_bytes());
+    assert_error(&late, 504, "DEADLINE_EXCEEDED");
+    first.send(b"}");
+    assert_eq!(first.receive(false).status, 200);
+    waiting.send(b"}");
+    assert_eq!(waiting.receive(false).status, 200);
+    assert_eq!(met(&fixture, "in_flight_wait_seconds"), 0);
 }
 
 #[test]
@@ -225,7 +248,7 @@ fn observers_see_every_bound() {
     let stats = fixture.admin_call("GET", "/stats", &[], b"").json();
     let metrics = fixture.admin_call("GET", "/metrics", &[], b"");
     let bounds = stats["bounds"].as_array().unwrap();
-    assert_eq!(bounds.len(), 9);
+    assert_eq!(bounds.len(), 10);
     for bound in bounds {
         let (key, limit, met) = (bound["key"].as_str().unwrap(), &bound["limit"], bound["met"].as_u64().unwrap());
         let gauge = format!("yummyd_limit{{key=\"{key}\"}} {}\n", limit.as_f64().unwrap());
@@ -275,7 +298,7 @@ fn a_head_past_its_bound_is_not_answered_and_costs_its_own_connection_only() {
         let read = stream.write_all(head.as_bytes()).and_then(|()| stream.read_exact(&mut status));
         read.is_ok().then(|| String::from_utf8_lossy(&status).into_owned())
     };
-    assert_eq!(ask(32 << 10).as_deref(), Some("HTTP/1.1 200"));
+    assert_eq!(ask(16 << 10).as_deref(), Some("HTTP/1.1 200"));
     assert_ne!(ask(256 << 10).as_deref(), Some("HTTP/1.1 200"));
     assert_eq!(ask(0).as_deref(), Some("HTTP/1.1 200"));
 }

@@ -5,7 +5,10 @@
 //!     YUMMY_LONG_TESTS=1 cargo test --release -p yummyd --test overload -- --nocapture
 //!
 //! The daemon is a process of its own on core 0 (taskset), with one I/O and one compute thread; the load, open loop,
-//! comes from the other core. YUMMYD names another binary of it.
+//! comes from core 1, which a process of the lowest priority keeps busy besides: where the two are threads of one core, as
+//! on many rented machines, the daemon's is twice as fast while the other one sleeps, and three times the load would look
+//! like the daemon's fault. Both loads come in turns, several times: a noisy machine slows down both.
+//! YUMMYD names another binary of it, YUMMY_OVERLOAD_ROWS other sizes, YUMMY_OVERLOAD_ROUNDS another number of turns.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test that prints a table")]
 
@@ -14,6 +17,7 @@ use std::{
     collections::BTreeMap,
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::SocketAddr,
+    ops::Range,
     path::Path,
     process::{Child, Command, Stdio},
     rc::Rc,
@@ -27,8 +31,12 @@ use tokio::{net::TcpStream, task::LocalSet, time::sleep_until};
 
 /// Connections at most: beyond them a request is late, and counted as such.
 const MAX_CONNECTIONS: usize = 2000;
-/// How long one load lasts.
-const SECONDS: u64 = 6;
+/// For so long a load lasts before what completes is counted: up to 2,000 connections are opened in that time.
+const RAMP: Duration = Duration::from_secs(1);
+/// How long it is counted.
+const SECONDS: u64 = 4;
+/// Turns of the two loads; what counts is the median.
+const ROUNDS: usize = 5;
 /// A client gives up after this, and says so to the daemon.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -41,32 +49,51 @@ fn three_times_its_limit_costs_nothing_of_what_it_completes() {
         println!("skipped: set YUMMY_LONG_TESTS=1");
         return;
     }
+    stay_on_core_1();
+    let _neighbour = Ended(busy_core_1());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    println!("| rows | offered/s | completed/s | refused or late | p50 ms of what completed | slowest /ping ms |");
-    println!("|---|---|---|---|---|---|");
+    println!(
+        "| rows | offered/s | completed/s | refused or late | p50 ms of what completed | slowest /ping ms (at s) | compute, I/O % |"
+    );
+    println!("|---|---|---|---|---|---|---|");
     // Without optimisation the generator is too slow for small requests.
-    let small = (!cfg!(debug_assertions)).then_some(20);
+    let sizes = if cfg!(debug_assertions) { "1000" } else { "20 1000" };
+    let sizes = std::env::var("YUMMY_OVERLOAD_ROWS").unwrap_or_else(|_| sizes.into());
     let mut complaints = Vec::new();
-    for rows in small.into_iter().chain([1000]) {
+    for rows in sizes.split_whitespace().map(|size| size.parse().unwrap()) {
         // A daemon each time: what the first left behind is not the second's.
         let daemon = Daemon::start();
-        complaints.extend(LocalSet::new().block_on(&runtime, overload(daemon.address, rows)));
+        complaints.extend(LocalSet::new().block_on(&runtime, overload(&daemon, rows)));
     }
     assert!(complaints.is_empty(), "{complaints:?}");
 }
 
 /// What is not as it should be.
-async fn overload(address: SocketAddr, rows: usize) -> Vec<String> {
+async fn overload(daemon: &Daemon, rows: usize) -> Vec<String> {
     let body = body(rows);
-    let limit = closed_loop(address, &body).await;
-    let at_limit = offer(address, &body, rows, limit).await;
-    let beyond = offer(address, &body, rows, 3.0 * limit).await;
-    let share = beyond.completed / at_limit.completed;
-    println!("\n{rows} rows: completes {:.1} % of what it completes at its limit of {limit:.0}/s\n", share * 100.0);
+    let limit = closed_loop(daemon.address, &body).await;
+    let rounds = std::env::var("YUMMY_OVERLOAD_ROUNDS").map_or(ROUNDS, |text| text.parse().unwrap());
+    let (mut shares, mut slowest_ping, mut least_offered) = (Vec::new(), Duration::ZERO, f64::INFINITY);
+    for _ in 0..rounds {
+        let at_limit = offer(daemon, &body, rows, limit).await;
+        let beyond = offer(daemon, &body, rows, 3.0 * limit).await;
+        shares.push(beyond.completed / at_limit.completed);
+        slowest_ping = slowest_ping.max(beyond.slowest_ping);
+        least_offered = least_offered.min(beyond.offered);
+    }
+    shares.sort_unstable_by(f64::total_cmp);
+    let share = shares[rounds / 2];
+    println!(
+        "\n{rows} rows, limit {limit:.0}/s: completes {:.1} % ({:.1}..{:.1}) of that at its limit, slowest /ping {:.1} ms\n",
+        share * 100.0,
+        shares[0] * 100.0,
+        shares[rounds - 1] * 100.0,
+        slowest_ping.as_secs_f64() * 1e3
+    );
     [
         (share < 0.95).then(|| format!("{rows} rows: {share} of what it completes at its limit")),
-        (beyond.slowest_ping >= SLOWEST_PING).then(|| format!("{rows} rows: /ping took {:?}", beyond.slowest_ping)),
-        (beyond.offered < 2.7 * limit).then(|| format!("{rows} rows: the generator sent {:.0}/s", beyond.offered)),
+        (slowest_ping >= SLOWEST_PING).then(|| format!("{rows} rows: /ping took {slowest_ping:?}")),
+        (least_offered < 2.7 * limit).then(|| format!("{rows} rows: the generator sent {least_offered:.0}/s")),
     ]
     .into_iter()
     .flatten()
@@ -108,10 +135,13 @@ struct Seen {
 }
 
 /// Sends at `rate`, whatever comes back.
-async fn offer(address: SocketAddr, body: &Bytes, rows: usize, rate: f64) -> Outcome {
+async fn offer(daemon: &Daemon, body: &Bytes, rows: usize, rate: f64) -> Outcome {
     let seen = Rc::new(RefCell::new(Seen::default()));
+    let address = daemon.address;
     let begin = Instant::now();
-    let end = begin + Duration::from_secs(SECONDS);
+    let counted = begin + RAMP..begin + RAMP + Duration::from_secs(SECONDS);
+    let end = counted.end;
+    let mut busy_before = None;
     let pings = std::thread::spawn(move || ping(address, end));
     let mut sent = 0_u32;
     loop {
@@ -119,30 +149,44 @@ async fn offer(address: SocketAddr, body: &Bytes, rows: usize, rate: f64) -> Out
         if due >= end || Instant::now() >= end {
             break;
         }
+        if Instant::now() > counted.start {
+            busy_before.get_or_insert_with(|| daemon.busy());
+        }
         if due > Instant::now() {
             sleep_until(due.into()).await;
         } else if sent.is_multiple_of(64) {
             tokio::task::yield_now().await;
         }
         sent += 1;
-        tokio::task::spawn_local(one(address, Rc::clone(&seen), body.clone(), end));
+        tokio::task::spawn_local(one(address, Rc::clone(&seen), body.clone(), counted.clone()));
     }
-    let slowest_ping = pings.join().unwrap();
-    let mut seen = seen.borrow_mut();
+    let (slowest_ping, slowest_at) = pings.join().unwrap();
+    let seconds = counted.start.elapsed().as_secs_f64();
+    let percent = |before: Duration, now: Duration| (now - before).as_secs_f64() / seconds * 100.0;
+    let (busy_before, busy) = (busy_before.unwrap(), daemon.busy());
+    let (compute, io) = (percent(busy_before.0, busy.0), percent(busy_before.1, busy.1));
+    // What is still under way is not the next load's, nor is the closing of its connections.
+    while Rc::strong_count(&seen) > 1 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let mut seen = seen.take();
+    seen.idle.clear();
+    tokio::time::sleep(RAMP).await;
     seen.times.sort_unstable();
     let completed = seen.times.len() as f64 / SECONDS as f64;
     let median = seen.times.get(seen.times.len() / 2).map_or(0.0, |time| time.as_secs_f64() * 1e3);
     println!(
-        "| {rows} | {:.0} | {completed:.0} | {:?} | {median:.1} | {:.1} |",
-        f64::from(sent) / SECONDS as f64,
+        "| {rows} | {:.0} | {completed:.0} | {:?} | {median:.1} | {:.1} ({:.1}) | {compute:.1}, {io:.1} |",
+        f64::from(sent) / (end - begin).as_secs_f64(),
         seen.answers,
-        slowest_ping.as_secs_f64() * 1e3
+        slowest_ping.as_secs_f64() * 1e3,
+        (slowest_at - begin).as_secs_f64()
     );
-    Outcome { offered: f64::from(sent) / SECONDS as f64, completed, slowest_ping }
+    Outcome { offered: f64::from(sent) / (end - begin).as_secs_f64(), completed, slowest_ping }
 }
 
 /// One request on a connection that is free, or on a new one.
-async fn one(address: SocketAddr, seen: Rc<RefCell<Seen>>, body: Bytes, end: Instant) {
+async fn one(address: SocketAddr, seen: Rc<RefCell<Seen>>, body: Bytes, counted: Range<Instant>) {
     let begin = Instant::now();
     let idle = seen.borrow_mut().idle.pop();
     let connection = match idle {
@@ -160,12 +204,11 @@ async fn one(address: SocketAddr, seen: Rc<RefCell<Seen>>, body: Bytes, end: Ins
                 let mut seen = seen.borrow_mut();
                 seen.idle.push(connection);
                 match status {
-                    // What comes after the end was not completed in these seconds.
-                    200 if Instant::now() < end => {
+                    200 if counted.contains(&Instant::now()) => {
                         seen.times.push(begin.elapsed());
                         "200"
                     }
-                    200 => "after the end",
+                    200 => "not counted",
                     429 => "429",
                     503 => "503",
                     504 => "504",
@@ -181,17 +224,17 @@ async fn one(address: SocketAddr, seen: Rc<RefCell<Seen>>, body: Bytes, end: Ins
     *seen.borrow_mut().answers.entry(word).or_default() += 1;
 }
 
-/// Asks whether it is alive, twenty times a second; gives the longest time it took. On a thread of its own, which does
+/// Asks whether it is alive, twenty times a second; gives the longest time it took, and when that was. On a thread of its own, which does
 /// nothing else: what the load's own thread cannot keep up with is not the daemon's.
-fn ping(address: SocketAddr, end: Instant) -> Duration {
+fn ping(address: SocketAddr, end: Instant) -> (Duration, Instant) {
     let mut stream = std::net::TcpStream::connect(address).unwrap();
     let mut answer = [0; 1024];
-    let mut slowest = Duration::ZERO;
+    let mut slowest = (Duration::ZERO, Instant::now());
     while Instant::now() < end {
         let begin = Instant::now();
         stream.write_all(b"GET /ping HTTP/1.1\r\nhost: test\r\n\r\n").unwrap();
         let read = stream.read(&mut answer).unwrap();
-        slowest = slowest.max(begin.elapsed());
+        slowest = slowest.max((begin.elapsed(), begin));
         assert!(answer[..read].starts_with(b"HTTP/1.1 200"), "/ping");
         std::thread::sleep(Duration::from_millis(50));
     }
@@ -236,9 +279,32 @@ fn body(rows: usize) -> Bytes {
     format!(r#"{{"dataframe_split": {{"columns": {columns}, "data": [{data}]}}}}"#).into()
 }
 
+/// This process, and the threads that it starts, on core 1 from now on.
+fn stay_on_core_1() {
+    let pid = std::process::id().to_string();
+    let status = Command::new("taskset").args(["-a", "-c", "-p", "1", &pid]).stdout(Stdio::null()).status().unwrap();
+    assert!(status.success(), "taskset");
+}
+
+/// Uses what nobody else wants of core 1.
+fn busy_core_1() -> Child {
+    let idle = ["-c", "1", "chrt", "--idle", "0", "sh", "-c", "while :; do :; done"];
+    Command::new("taskset").args(idle).spawn().unwrap()
+}
+
+/// A process that ends with its owner.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// `yummyd` on the demo models, on a core of its own.
 struct Daemon {
-    process: Child,
+    process: Ended,
     address: SocketAddr,
 }
 
@@ -259,13 +325,21 @@ impl Daemon {
         // `yummyd … serves … on http://ADDRESS`
         let lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let address = lines.map_while(Result::ok).find_map(|line| line.split_once("http://")?.1.parse().ok()).unwrap();
-        Self { process, address }
+        Self { process: Ended(process), address }
     }
-}
 
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+    /// CPU time that its compute and its I/O thread have used.
+    fn busy(&self) -> (Duration, Duration) {
+        let mut busy = (Duration::ZERO, Duration::ZERO);
+        for task in std::fs::read_dir(format!("/proc/{}/task", self.process.0.id())).unwrap() {
+            let of = |file| std::fs::read_to_string(task.as_ref().unwrap().path().join(file)).unwrap();
+            let time = Duration::from_nanos(of("schedstat").split(' ').next().unwrap().parse().unwrap());
+            match of("comm").trim() {
+                "yummyd-compute-" => busy.0 += time,
+                "yummyd-io-0" => busy.1 += time,
+                _ => {}
+            }
+        }
+        busy
     }
 }

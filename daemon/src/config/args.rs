@@ -121,9 +121,12 @@ pub struct Settings {
     /// Predictions waiting for a compute thread; past it 503 [default: 1024]
     #[arg(long, env = "YUMMY_MAX_QUEUE", value_name = "N", help_heading = "Work")]
     pub max_queue: Option<usize>,
-    /// Requests of one model version being answered at once; past it 429 [default: 512]
+    /// Requests of one model version being answered at once; past it the next ones wait [default: 512]
     #[arg(long, env = "YUMMY_MAX_IN_FLIGHT", value_name = "N", help_heading = "Work")]
     pub max_in_flight: Option<usize>,
+    /// Time that a request waits to be one of them, its body unread; past it 429 [default: 1]
+    #[arg(long, env = "YUMMY_IN_FLIGHT_WAIT_SECONDS", value_name = "S", help_heading = "Work")]
+    pub in_flight_wait_seconds: Option<f64>,
     /// Time from a request's head to its answer where it does not say x-request-timeout-ms; past it 504 [default: 60]
     #[arg(long, env = "YUMMY_REQUEST_TIMEOUT_SECONDS", value_name = "S", help_heading = "Work")]
     pub request_timeout_seconds: Option<f64>,
@@ -183,6 +186,7 @@ impl Settings {
             max_rows: self.max_rows.or(file.max_rows),
             max_queue: self.max_queue.or(file.max_queue),
             max_in_flight: self.max_in_flight.or(file.max_in_flight),
+            in_flight_wait_seconds: self.in_flight_wait_seconds.or(file.in_flight_wait_seconds),
             request_timeout_seconds: self.request_timeout_seconds.or(file.request_timeout_seconds),
             max_request_timeout_seconds: self.max_request_timeout_seconds.or(file.max_request_timeout_seconds),
             log: self.log.or(file.log),

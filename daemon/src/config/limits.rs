@@ -21,9 +21,12 @@ pub struct Limits {
     pub rows: usize,
     /// Predictions that wait for a compute thread; past it 503. At 1 ms each, 1,024 are a second of waiting on one core.
     pub queue: usize,
-    /// Requests of one model version between head and answer; past it 429. Half of the queue, so that one slow model
-    /// cannot take all of it from the others.
+    /// Requests of one model version between head and answer; past it the next ones wait. Half of the queue, so that one
+    /// slow model cannot take all of it from the others.
     pub in_flight: usize,
+    /// A request waits so long for its place among those, its body unread; past it 429. That answer asks its client to come
+    /// back in a second: keeping it for that second costs less than reading its body twice, and slows down who sends.
+    pub in_flight_wait: Duration,
     /// Connections that are open at once; past it a new one waits in the listen queue.
     pub connections: usize,
     /// From a request's head to its answer, where the request does not say; past it 504, as MLflow's 60 s.
@@ -44,6 +47,7 @@ impl Default for Limits {
             rows: 1_000_000,
             queue: 1024,
             in_flight: 512,
+            in_flight_wait: Duration::from_secs(1),
             connections: 10_000,
             request_timeout: Duration::from_secs(60),
             max_request_timeout: Duration::from_secs(300),
@@ -76,6 +80,12 @@ impl Limits {
             rows: count("--max-rows", settings.max_rows, defaults.rows)?,
             queue: count("--max-queue", settings.max_queue, defaults.queue)?,
             in_flight: count("--max-in-flight", settings.max_in_flight, defaults.in_flight)?,
+            // 0 is allowed: those who would rather be refused at once.
+            in_flight_wait: seconds(
+                "--in-flight-wait-seconds",
+                settings.in_flight_wait_seconds,
+                defaults.in_flight_wait.as_secs_f64(),
+            )?,
             connections: count("--max-connections", settings.max_connections, defaults.connections)?,
             request_timeout,
             max_request_timeout,

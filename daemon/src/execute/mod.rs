@@ -1,15 +1,17 @@
 //! Where a prediction runs: at once on the thread that read the request when it is quick, on the compute pool when not,
 //! large batches on all threads of the pool that are idle.
 //!
-//! * [`gate`]: how many requests of one model may be under way.
+//! * [`gate`]: how many requests of one model may be under way, and who waits for a place.
 //! * [`pool`]: threads behind a bounded queue.
 //! * [`split`]: one batch on several of them.
+//! * [`turn`]: how many requests an I/O thread predicts before it looks at its sockets again.
 //!
 //! It knows no HTTP; what is predicted, and how long that may take, the caller says.
 
 pub mod gate;
 pub mod pool;
 pub mod split;
+pub mod turn;
 
 use std::{
     sync::{

@@ -16,8 +16,10 @@ pub enum Bound {
     Rows,
     /// Predictions that wait: 503.
     Queue,
-    /// Requests of one model version: 429.
+    /// Requests of one model version: the next one waits.
     InFlight,
+    /// Time to wait for that: 429.
+    InFlightWait,
     /// Connections that are open: the next one waits.
     Connections,
     /// Time to the answer: 504.
@@ -31,11 +33,12 @@ pub enum Bound {
 }
 
 /// All of them.
-const ALL: [Bound; 9] = [
+const ALL: [Bound; 10] = [
     Bound::BodyBytes,
     Bound::Rows,
     Bound::Queue,
     Bound::InFlight,
+    Bound::InFlightWait,
     Bound::Connections,
     Bound::RequestTimeout,
     Bound::MaxRequestTimeout,
@@ -51,6 +54,7 @@ impl Bound {
             Self::Rows => ("max_rows", limits.rows as f64),
             Self::Queue => ("max_queue", limits.queue as f64),
             Self::InFlight => ("max_in_flight", limits.in_flight as f64),
+            Self::InFlightWait => ("in_flight_wait_seconds", limits.in_flight_wait.as_secs_f64()),
             Self::Connections => ("max_connections", limits.connections as f64),
             Self::RequestTimeout => ("request_timeout_seconds", limits.request_timeout.as_secs_f64()),
             Self::MaxRequestTimeout => ("max_request_timeout_seconds", limits.max_request_timeout.as_secs_f64()),
@@ -93,7 +97,7 @@ mod tests {
             (0..times).for_each(|_| met.count(bound));
         }
         let list = met.list(&Limits::default());
-        assert_eq!(list.iter().map(|bound| bound.met).collect::<Vec<_>>(), (0..9).collect::<Vec<_>>());
+        assert_eq!(list.iter().map(|bound| bound.met).collect::<Vec<_>>(), (0..10).collect::<Vec<_>>());
         for bound in list {
             let number = if bound.key.ends_with("_seconds") { "1.5" } else { "1" };
             toml::from_str::<Settings>(&format!("{} = {number}", bound.key)).expect("a key");

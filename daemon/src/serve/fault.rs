@@ -100,7 +100,7 @@ impl Fault {
             Self::BodyTooLarge(_) => Some(Bound::BodyBytes),
             Self::TooManyRows { .. } => Some(Bound::Rows),
             Self::QueueFull => Some(Bound::Queue),
-            Self::TooManyInFlight => Some(Bound::InFlight),
+            Self::TooManyInFlight => Some(Bound::InFlightWait),
             Self::Timeout | Self::DeadlinePassed => Some(Bound::RequestTimeout),
             Self::BodyTimeout => Some(Bound::BodyTimeout),
             _ => None,

@@ -18,15 +18,20 @@ use hyper_util::{rt::TokioTimer, server::graceful::GracefulShutdown};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 use super::{App, bounds::Bound, handle, socket::Socket};
+use crate::execute::turn::Turn;
 
 /// Connections that wait for an I/O thread to take them; past it accepting waits, and the kernel's backlog holds them.
 const HANDOVER: usize = 64;
+/// New connections that an I/O thread takes before it looks at the others again: 2,000 that come at once, each with a
+/// request of 30 µs to be read, would keep a `/ping` waiting for as long as they do each other.
+const WELCOME: usize = 16;
 /// Connections that wait in the kernel: what its default maximum allows.
 const BACKLOG: i32 = 4096;
 /// Bytes that a connection reads at a time, at most, and so the longest head that is read (a longer one is answered with
-/// 431). It bounds what connections hold: 10,000 that send large bodies 640 MB, where hyper's own bound, six times that,
-/// allows 4 GB. Bodies of 83 KB are read no slower (docs/benchmarks/path.md, overload).
-const READ_BUFFER: usize = 64 << 10;
+/// 431). It is what a request holds while it waits for its place: 10,000 of them 320 MB, where hyper's own bound allows
+/// 4 GB. The allocator keeps blocks of up to this size for each thread, so that none costs a page fault. Bodies of 83 KB and
+/// of 1.7 MB are read no slower than with twice that (docs/benchmarks/path.md, reads).
+const READ_BUFFER: usize = 32 << 10;
 /// After an accept failed (no file descriptors left), wait before the next: the reason does not go away at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -153,15 +158,27 @@ fn start_worker(
     dealt: mpsc::Receiver<Accepted>,
     drain: Duration,
 ) -> io::Result<JoinHandle<()>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    thread::Builder::new().name(format!("yummyd-io-{number}")).spawn(move || runtime.block_on(work(app, dealt, drain)))
+    let turn = Arc::new(Turn::default());
+    let idle = Arc::clone(&turn);
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().on_thread_park(move || _ = idle.begin()).build()?;
+    let name = format!("yummyd-io-{number}");
+    thread::Builder::new().name(name).spawn(move || runtime.block_on(work(app, turn, dealt, drain)))
 }
 
 /// Serves the connections that are dealt to this thread, then drains.
-async fn work(app: Arc<App>, mut dealt: mpsc::Receiver<Accepted>, drain: Duration) {
+async fn work(app: Arc<App>, turn: Arc<Turn>, mut dealt: mpsc::Receiver<Accepted>, drain: Duration) {
+    let conducted = Arc::clone(&turn);
+    // It ends with the runtime.
+    tokio::spawn(async move { conducted.conduct().await });
     let graceful = GracefulShutdown::new();
+    let mut welcomed = 0;
     while let Some(accepted) = dealt.recv().await {
-        if let Err(error) = start_connection(&app, accepted, &graceful) {
+        welcomed += 1;
+        if welcomed % WELCOME == 0 {
+            tokio::task::yield_now().await;
+        }
+        if let Err(error) = start_connection(&app, &turn, accepted, &graceful) {
             tracing::debug!(%error, "cannot serve a connection");
         }
     }
@@ -170,16 +187,21 @@ async fn work(app: Arc<App>, mut dealt: mpsc::Receiver<Accepted>, drain: Duratio
     }
 }
 
-fn start_connection(app: &Arc<App>, accepted: Accepted, graceful: &GracefulShutdown) -> io::Result<()> {
+fn start_connection(
+    app: &Arc<App>,
+    turn: &Arc<Turn>,
+    accepted: Accepted,
+    graceful: &GracefulShutdown,
+) -> io::Result<()> {
     let Accepted { stream, router, permit } = accepted;
     // An answer is one small write: waiting for more to send would only delay it.
     stream.set_nodelay(true)?;
     let stream = Socket::new(tokio::net::TcpStream::from_std(stream)?);
     // A count of its own, which no other thread touches: each request takes and drops it.
-    let shared = Arc::new((Arc::clone(app), router));
+    let shared = Arc::new((Arc::clone(app), router, Arc::clone(turn)));
     let service = service_fn(move |request| {
         let shared = Arc::clone(&shared);
-        async move { Ok::<_, std::convert::Infallible>(handle(&shared.0, &shared.1, request).await) }
+        async move { Ok::<_, std::convert::Infallible>(handle(&shared.0, &shared.1, &shared.2, request).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

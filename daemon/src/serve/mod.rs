@@ -39,7 +39,7 @@ use tower::ServiceExt as _;
 
 use crate::{
     config::Limits,
-    execute::Executor,
+    execute::{Executor, turn::Turn},
     registry::{Registry, Served},
     telemetry::{ModelRow, ModelSource, Telemetry},
 };
@@ -61,18 +61,18 @@ pub struct App {
     pub met: Met,
 }
 
-/// Answers one request that came in through a listener whose other routes are `router`.
-pub async fn handle(app: &Arc<App>, router: &Router, request: Request<Incoming>) -> Response<Body> {
+/// Answers one request that came in through a listener whose other routes are `router`, on the thread whose turn is given.
+pub async fn handle(app: &Arc<App>, router: &Router, turn: &Turn, request: Request<Incoming>) -> Response<Body> {
     let exchange = Exchange::begin(&request);
-    let mut response = answer(app, router, request).await;
+    let mut response = answer(app, router, turn, request).await;
     exchange.end(&mut response);
     response
 }
 
-async fn answer(app: &Arc<App>, router: &Router, request: Request<Incoming>) -> Response<Body> {
+async fn answer(app: &Arc<App>, router: &Router, turn: &Turn, request: Request<Incoming>) -> Response<Body> {
     let (head, body) = request.into_parts();
     match route::of(&head.method, head.uri.path()) {
-        Route::Score(target) => return whole(score::score(app, &target, &head.headers, body).await),
+        Route::Score(target) => return whole(score::score(app, turn, &target, &head.headers, body).await),
         Route::Mlflow(answer) => return whole(answer),
         Route::SlashRedirect => return whole(mlflow::redirect(&head)),
         Route::Other => {}

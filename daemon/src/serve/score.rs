@@ -16,12 +16,17 @@ use super::{
     App,
     asked::Asked,
     body,
+    bounds::Bound,
     exchange::Failure,
     fault::Fault,
     route::Target,
     work::{Quick, Scored, Work},
 };
-use crate::{execute::ExecuteError, registry::Served, telemetry::Observation};
+use crate::{
+    execute::{ExecuteError, gate::Pass, turn::Turn},
+    registry::Served,
+    telemetry::Observation,
+};
 
 /// Made once: a name that is text would be checked and hashed again for every answer.
 const MODEL: HeaderName = HeaderName::from_static(HEADER_MODEL);
@@ -29,6 +34,7 @@ const MODEL: HeaderName = HeaderName::from_static(HEADER_MODEL);
 /// Answers one scoring request.
 pub(super) async fn score(
     app: &Arc<App>,
+    turn: &Turn,
     target: &Target<'_>,
     headers: &HeaderMap,
     body: Incoming,
@@ -44,7 +50,7 @@ pub(super) async fn score(
     };
     let in_flight = served.recorder.start();
     let mut in_bytes = 0;
-    let result = let_in(app, &served, &asked, body, &mut in_bytes).await;
+    let result = let_in(app, turn, &served, &asked, body, &mut in_bytes).await;
     let (mut response, seen) = match result {
         Ok(scored) => accept(scored, &asked, in_bytes),
         // MLflow's own words are for MLflow's own limit.
@@ -66,21 +72,62 @@ async fn unrouted(app: &App, asked: &Asked<'_>, body: Incoming, fault: &Fault) -
     response
 }
 
-/// Reads the body and answers it, unless too many requests of this model are under way.
+/// Reads the body and answers it, when there is a place among the requests of this model that are under way.
 async fn let_in(
     app: &App,
+    turn: &Turn,
     served: &Arc<Served>,
     asked: &Asked<'_>,
     body: Incoming,
     in_bytes: &mut usize,
 ) -> Result<Scored, Fault> {
-    let Some(_pass) = served.gate.enter(app.limits.in_flight) else {
-        body::discard(app, asked, body).await;
-        return Err(Fault::TooManyInFlight);
+    // Who is to be worked on here waits for that first: one at a time, it then has its place at once.
+    let here = body.size_hint().exact().is_some_and(|bytes| is_for_here(app, served, asked, bytes));
+    let mut waited = if here { turn.take().await } else { Duration::ZERO };
+    let _pass = match served.gate.enter(app.limits.in_flight) {
+        Some(pass) => pass,
+        None => match wait(app, served, asked).await {
+            Ok(pass) => {
+                waited = asked.begin.elapsed();
+                pass
+            }
+            Err(fault) => {
+                // Many that came together are refused together: taking in what they send is work, too.
+                turn.take().await;
+                body::discard(app, asked, body).await;
+                return Err(fault);
+            }
+        },
     };
     let body = body::read(app, asked, body).await?;
     *in_bytes = body.len();
-    answer(app, served, body, asked).await
+    if !here && is_for_here(app, served, asked, body.len() as u64) {
+        waited += turn.take().await;
+    }
+    if !waited.is_zero() && Instant::now() > asked.deadline {
+        return Err(Fault::Timeout);
+    }
+    let mut scored = answer(app, served, body, asked).await?;
+    scored.stages.queue += waited;
+    Ok(scored)
+}
+
+/// Whether a body of so many bytes is worked on by the thread that reads it.
+fn is_for_here(app: &App, served: &Served, asked: &Asked<'_>, bytes: u64) -> bool {
+    let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+    app.executor.is_inline(&served.loaded.cost, asked.unpacked_bytes(bytes))
+}
+
+/// Waits for a place: as long as the client said that it would, or as long as it is worth it.
+async fn wait<'a>(app: &App, served: &'a Served, asked: &Asked<'_>) -> Result<Pass<'a>, Fault> {
+    app.met.count(Bound::InFlight);
+    let patience = asked.begin + app.limits.in_flight_wait;
+    let (until, late) = if asked.has_timeout || asked.deadline < patience {
+        (asked.deadline, Fault::Timeout)
+    } else {
+        (patience, Fault::TooManyInFlight)
+    };
+    served.gate.wait(app.limits.in_flight, until).await.ok_or(late)
 }
 
 /// Decodes, predicts and encodes: here when that is quick, on another thread when not.
