@@ -37,8 +37,9 @@ use tokio::runtime::{Builder, Runtime};
 use tower::ServiceExt as _;
 use yummyd::{
     config::{Config, args::Settings},
+    execute::turn::Turn,
     run::Daemon,
-    serve::{App, Body, handle, socket::Socket},
+    serve::{App, Body, connection::Connection, handle, socket::Socket},
 };
 
 /// What a daemon answers for one row of the demo model.
@@ -178,21 +179,36 @@ async fn accept(socket: TcpListener, shared: &Shared) {
 fn connect(stream: TcpStream, shared: &Shared) {
     stream.set_nodelay(!shared.nagle).unwrap();
     let stream = tokio::net::TcpStream::from_std(stream).unwrap();
-    if shared.vectored { spawn(TokioIo::new(stream), shared) } else { spawn(Socket::new(stream), shared) }
+    let connection = Arc::new(Connection::new(TURN.with(Arc::clone)));
+    if shared.vectored {
+        spawn(TokioIo::new(stream), connection, shared);
+    } else {
+        spawn(Socket::new(stream, Arc::clone(&connection)), connection, shared);
+    }
 }
 
-fn spawn(stream: impl Read + Write + Unpin + Send + 'static, shared: &Shared) {
-    let shared = Arc::new(shared.clone());
+thread_local! {
+    /// As `yummyd` has one for each I/O thread.
+    static TURN: Arc<Turn> = {
+        let turn = Arc::new(Turn::default());
+        let conducted = Arc::clone(&turn);
+        tokio::spawn(async move { conducted.conduct().await });
+        turn
+    };
+}
+
+fn spawn(stream: impl Read + Write + Unpin + Send + 'static, connection: Arc<Connection>, shared: &Shared) {
+    let shared = Arc::new((shared.clone(), connection));
     let service = service_fn(move |request| {
         let shared = Arc::clone(&shared);
-        async move { Ok::<_, std::convert::Infallible>(answer(&shared, request).await) }
+        async move { Ok::<_, std::convert::Infallible>(answer(&shared.0, &shared.1, request).await) }
     });
     tokio::spawn(http1::Builder::new().timer(TokioTimer::new()).serve_connection(stream, service));
 }
 
-async fn answer(shared: &Shared, request: Request<Incoming>) -> Response<Body> {
+async fn answer(shared: &Shared, connection: &Connection, request: Request<Incoming>) -> Response<Body> {
     match shared.handler {
-        Handler::Score => handle(shared.app.as_ref().unwrap(), &shared.router, request).await,
+        Handler::Score => handle(shared.app.as_ref().unwrap(), &shared.router, connection, request).await,
         Handler::Hyper => {
             let body = request.into_body().collect().await.map(http_body_util::Collected::to_bytes);
             assert!(body.is_ok_and(|body| !body.is_empty()), "wrk sends a body");

@@ -18,8 +18,8 @@ use tokio::{
 /// What a turn should take, all that is ready beside the predictions included: what is not a prediction is answered about
 /// so much later under overload. 700 requests of one row (11 µs).
 const TURN: Duration = Duration::from_millis(8);
-/// Requests of the first turn, whatever they cost: 6 ms of the dearest, 100 µs each.
-const FIRST: usize = 64;
+/// Requests of the first turn: 3 ms of one row each, or once 25 ms of the dearest (100 µs), after which it is learned.
+const FIRST: usize = 256;
 /// Bounds of what may be learned: a thread that was not given a core for a while learns that everything takes long.
 const FEWEST: usize = 16;
 const MOST: usize = 4096;
@@ -49,13 +49,7 @@ impl Default for Turn {
 impl Turn {
     /// Takes one of the places of this turn, or waits for one of a later turn. Gives the time that it waited.
     pub async fn take(&self) -> Duration {
-        if let Ok(taken) = self.left.try_acquire() {
-            taken.forget();
-            // Called for early, since the call waits behind all that is ready: a thread that gets through that before the
-            // rest is taken never has anyone wait. Waiting costs a second look at the connection.
-            if self.left.available_permits() <= self.size.load(Relaxed) / 4 * 3 {
-                self.call_for_next();
-            }
+        if self.try_take() {
             return Duration::ZERO;
         }
         let begin = Instant::now();
@@ -64,6 +58,23 @@ impl Turn {
             taken.forget();
         }
         begin.elapsed()
+    }
+
+    /// Takes one of the places of this turn, if there is one.
+    pub fn try_take(&self) -> bool {
+        let Ok(taken) = self.left.try_acquire() else { return false };
+        taken.forget();
+        // Called for early, since the call waits behind all that is ready: a thread that gets through that before the rest
+        // is taken never has anyone wait. Waiting costs a second look at the connection.
+        if self.left.available_permits() <= self.size.load(Relaxed) / 2 {
+            self.call_for_next();
+        }
+        true
+    }
+
+    /// Places that this turn still has.
+    pub fn places(&self) -> usize {
+        self.left.available_permits()
     }
 
     fn call_for_next(&self) {

@@ -17,7 +17,7 @@ use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::{rt::TokioTimer, server::graceful::GracefulShutdown};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
-use super::{App, bounds::Bound, handle, socket::Socket};
+use super::{App, bounds::Bound, connection::Connection, handle, socket::Socket};
 use crate::execute::turn::Turn;
 
 /// Connections that wait for an I/O thread to take them; past it accepting waits, and the kernel's backlog holds them.
@@ -196,9 +196,10 @@ fn start_connection(
     let Accepted { stream, router, permit } = accepted;
     // An answer is one small write: waiting for more to send would only delay it.
     stream.set_nodelay(true)?;
-    let stream = Socket::new(tokio::net::TcpStream::from_std(stream)?);
     // A count of its own, which no other thread touches: each request takes and drops it.
-    let shared = Arc::new((Arc::clone(app), router, Arc::clone(turn)));
+    let connection = Arc::new(Connection::new(Arc::clone(turn)));
+    let stream = Socket::new(tokio::net::TcpStream::from_std(stream)?, Arc::clone(&connection));
+    let shared = Arc::new((Arc::clone(app), router, connection));
     let service = service_fn(move |request| {
         let shared = Arc::clone(&shared);
         async move { Ok::<_, std::convert::Infallible>(handle(&shared.0, &shared.1, &shared.2, request).await) }

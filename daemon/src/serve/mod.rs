@@ -8,13 +8,14 @@
 //! * [`fault`]: why a request is not scored.
 //! * [`catalog`]: `GET /models…`.
 //! * [`admin`]: what observers and operators call.
-//! * [`listen`]: listening, connections and threads; [`socket`]: how one is read and written.
+//! * [`listen`]: listening and threads; [`connection`]: what is known of one; [`socket`]: how it is read and written.
 
 pub mod admin;
 mod asked;
 mod body;
 pub mod bounds;
 pub mod catalog;
+pub mod connection;
 mod exchange;
 pub mod fault;
 pub mod listen;
@@ -39,11 +40,12 @@ use tower::ServiceExt as _;
 
 use crate::{
     config::Limits,
-    execute::{Executor, turn::Turn},
+    execute::Executor,
     registry::{Registry, Served},
     telemetry::{ModelRow, ModelSource, Telemetry},
 };
 use bounds::Met;
+use connection::Connection;
 use exchange::Exchange;
 use route::Route;
 
@@ -61,21 +63,35 @@ pub struct App {
     pub met: Met,
 }
 
-/// Answers one request that came in through a listener whose other routes are `router`, on the thread whose turn is given.
-pub async fn handle(app: &Arc<App>, router: &Router, turn: &Turn, request: Request<Incoming>) -> Response<Body> {
+/// Answers one request that came on that connection, through a listener whose other routes are `router`.
+pub async fn handle(
+    app: &Arc<App>,
+    router: &Router,
+    connection: &Connection,
+    request: Request<Incoming>,
+) -> Response<Body> {
     let exchange = Exchange::begin(&request);
-    let mut response = answer(app, router, turn, request).await;
+    let mut response = answer(app, router, connection, request).await;
     exchange.end(&mut response);
     response
 }
 
-async fn answer(app: &Arc<App>, router: &Router, turn: &Turn, request: Request<Incoming>) -> Response<Body> {
+async fn answer(
+    app: &Arc<App>,
+    router: &Router,
+    connection: &Connection,
+    request: Request<Incoming>,
+) -> Response<Body> {
     let (head, body) = request.into_parts();
-    match route::of(&head.method, head.uri.path()) {
-        Route::Score(target) => return whole(score::score(app, turn, &target, &head.headers, body).await),
+    let route = route::of(&head.method, head.uri.path());
+    if let Route::Score(target) = route {
+        return whole(score::score(app, connection.scores(), &target, &head.headers, body).await);
+    }
+    connection.asks_otherwise();
+    match route {
         Route::Mlflow(answer) => return whole(answer),
         Route::SlashRedirect => return whole(mlflow::redirect(&head)),
-        Route::Other => {}
+        Route::Other | Route::Score(_) => {}
     }
     match router.clone().oneshot(Request::from_parts(head, axum::body::Body::new(body))).await {
         Ok(response) => response.map(Body::Stream),

@@ -17,13 +17,14 @@ use super::{
     asked::Asked,
     body,
     bounds::Bound,
+    connection::Place,
     exchange::Failure,
     fault::Fault,
     route::Target,
     work::{Quick, Scored, Work},
 };
 use crate::{
-    execute::{ExecuteError, gate::Pass, turn::Turn},
+    execute::{ExecuteError, gate::Pass},
     registry::Served,
     telemetry::Observation,
 };
@@ -34,7 +35,7 @@ const MODEL: HeaderName = HeaderName::from_static(HEADER_MODEL);
 /// Answers one scoring request.
 pub(super) async fn score(
     app: &Arc<App>,
-    turn: &Turn,
+    place: Place<'_>,
     target: &Target<'_>,
     headers: &HeaderMap,
     body: Incoming,
@@ -50,7 +51,7 @@ pub(super) async fn score(
     };
     let in_flight = served.recorder.start();
     let mut in_bytes = 0;
-    let result = let_in(app, turn, &served, &asked, body, &mut in_bytes).await;
+    let result = let_in(app, place, &served, &asked, body, &mut in_bytes).await;
     let (mut response, seen) = match result {
         Ok(scored) => accept(scored, &asked, in_bytes),
         // MLflow's own words are for MLflow's own limit.
@@ -75,7 +76,7 @@ async fn unrouted(app: &App, asked: &Asked<'_>, body: Incoming, fault: &Fault) -
 /// Reads the body and answers it, when there is a place among the requests of this model that are under way.
 async fn let_in(
     app: &App,
-    turn: &Turn,
+    mut place: Place<'_>,
     served: &Arc<Served>,
     asked: &Asked<'_>,
     body: Incoming,
@@ -83,7 +84,7 @@ async fn let_in(
 ) -> Result<Scored, Fault> {
     // Who is to be worked on here waits for that first: one at a time, it then has its place at once.
     let here = body.size_hint().exact().is_some_and(|bytes| is_for_here(app, served, asked, bytes));
-    let mut waited = if here { turn.take().await } else { Duration::ZERO };
+    let mut waited = if here { place.take().await } else { Duration::ZERO };
     let _pass = match served.gate.enter(app.limits.in_flight) {
         Some(pass) => pass,
         None => match wait(app, served, asked).await {
@@ -93,7 +94,7 @@ async fn let_in(
             }
             Err(fault) => {
                 // Many that came together are refused together: taking in what they send is work, too.
-                turn.take().await;
+                place.take_another().await;
                 body::discard(app, asked, body).await;
                 return Err(fault);
             }
@@ -101,8 +102,8 @@ async fn let_in(
     };
     let body = body::read(app, asked, body).await?;
     *in_bytes = body.len();
-    if !here && is_for_here(app, served, asked, body.len() as u64) {
-        waited += turn.take().await;
+    if is_for_here(app, served, asked, body.len() as u64) {
+        waited += place.take().await;
     }
     if !waited.is_zero() && Instant::now() > asked.deadline {
         return Err(Fault::Timeout);
