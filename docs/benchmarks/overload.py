@@ -1,138 +1,73 @@
 #!/usr/bin/env python3
 """Three times the load that the daemon can bear: what it still completes, and how fast it answers /ping.
 
-    cargo build --release -p yummyd && docs/benchmarks/overload.py [rounds]
+    docs/benchmarks/overload.py [times]          runs daemon/tests/overload.rs so often, and prints one Markdown table
+    docs/benchmarks/overload.py OUTPUT...        makes the table of what it printed before
 
-The daemon has core 0 (one I/O and one compute thread), the load core 1. Requests of 1,000 rows of the demo model `wine`. Its
-limit is what 16 connections get out of it in a closed loop (wrk); then requests are sent at the limit and at three times the
-limit, open loop, each with a deadline of 2 s, while /ping is asked twenty times a second on a connection of its own. Prints a
-Markdown table. daemon/tests/overload.rs is the same as a test.
+The test says how it measures. Two quiet cores, taskset and chrt; about two minutes a time.
 """
 
-import asyncio
-import collections
-import json
-import multiprocessing
 import os
 import re
-import signal
-import socket
+import statistics
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release"
-ROWS, SECONDS, PATIENCE, MOST = 1000, 6, 2.0, 1500
-COLUMNS = [
-    "alcohol", "malic_acid", "ash", "alcalinity_of_ash", "magnesium", "total_phenols", "flavanoids", "nonflavanoid_phenols",
-    "proanthocyanins", "color_intensity", "hue", "od280/od315_of_diluted_wines", "proline",
-]  # fmt: skip
-ROW = [14.23, 1.71, 2.43, 15.6, 127.0, 2.8, 3.06, 0.28, 2.29, 5.64, 1.04, 3.92, 1065.0]
-BODY = json.dumps({"dataframe_split": {"columns": COLUMNS, "data": [ROW] * ROWS}})
-REQUEST = (
-    f"POST /models/wine/invocations HTTP/1.1\r\nhost: t\r\ncontent-type: application/json\r\n"
-    f"x-request-timeout-ms: {PATIENCE * 1000:.0f}\r\ncontent-length: {len(BODY)}\r\n\r\n{BODY}"
-).encode()
-PING = b"GET /ping HTTP/1.1\r\nhost: t\r\n\r\n"
+COMMAND = "cargo test --release -p yummyd --test overload -- --nocapture".split()
+LOAD = re.compile(
+    r"^\| (?P<rows>\d+) \| (?P<offered>\d+) \| (?P<completed>\d+) \| (?P<answers>{.*?}) \| (?P<median>[\d.]+) \| "
+    r"(?P<ping>[\d.]+) \([\d.]+\) \| (?P<compute>[\d.]+), (?P<io>[\d.]+) \|$"
+)
+LIMIT = re.compile(r"^(\d+) rows, limit (\d+)/s")
 
 
-async def exchange(connection, request):
-    """The status of the answer."""
-    reader, writer = connection
-    writer.write(request)
-    head = await reader.readuntil(b"\r\n\r\n")
-    length = int(re.search(rb"content-length: (\d+)", head)[1])
-    await reader.readexactly(length)
-    return int(head[9:12])
+def outputs(arguments):
+    if arguments and not arguments[0].isdigit():
+        return [Path(argument).read_text() for argument in arguments]
+    environment = os.environ | {"YUMMY_LONG_TESTS": "1"}
+    times = int(arguments[0]) if arguments else 1
+    return [subprocess.run(COMMAND, cwd=ROOT, env=environment, capture_output=True, text=True).stdout for _ in range(times)]
 
 
-async def one(port, idle, seen, end):
-    if not idle and seen["connections"] >= MOST:
-        seen["no connection"] += 1
-        return
-    if idle:
-        connection = idle.pop()
-    else:
-        seen["connections"] += 1
-        connection = await asyncio.open_connection("127.0.0.1", port, limit=1 << 20)
-    try:
-        status = await asyncio.wait_for(exchange(connection, REQUEST), 2 * PATIENCE)
-        seen[status if time.monotonic() < end else "after the end"] += 1
-        idle.append(connection)
-    except (OSError, asyncio.TimeoutError, asyncio.IncompleteReadError):
-        seen["broken"] += 1
-        seen["connections"] -= 1
-
-
-def ping(port, seconds, times):
-    """Asks /ping twenty times a second, from a process of its own: it must not wait for the load."""
-    end = time.monotonic() + seconds
-    with socket.create_connection(("127.0.0.1", port)) as connection:
-        while time.monotonic() < end:
-            begin = time.perf_counter()
-            connection.sendall(PING)
-            assert connection.recv(1 << 16).startswith(b"HTTP/1.1 200")
-            times.put(time.perf_counter() - begin)
-            time.sleep(0.05)
-    times.put(None)
-
-
-async def offer(port, rate):
-    """Sends at `rate` whatever comes back; gives what came back and the times of /ping."""
-    idle, seen, tasks, times = [], collections.Counter(), set(), multiprocessing.Queue()
-    begin = time.monotonic()
-    end, sent = begin + SECONDS, 0
-    pinging = multiprocessing.Process(target=ping, args=(port, SECONDS, times))
-    pinging.start()
-    while time.monotonic() < end:
-        due = int((time.monotonic() - begin) * rate) + 1
-        for _ in range(sent, due):
-            task = asyncio.create_task(one(port, idle, seen, end))
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
-        sent = due
-        await asyncio.sleep(0.001)
-    await asyncio.gather(*tasks)
-    return sent, seen, list(iter(times.get, None))
-
-
-def closed_loop(port):
-    script = TARGET / "overload.lua"
-    script.write_text(f'wrk.method="POST"\nwrk.headers["content-type"]="application/json"\nwrk.body=[==[{BODY}]==]\n')
-    command = ["wrk", "-t1", "-c16", f"-d{SECONDS}s", "-s", script, f"http://127.0.0.1:{port}/models/wine/invocations"]
-    return float(re.search(r"Requests/sec:\s+([\d.]+)", subprocess.run(command, capture_output=True, text=True).stdout)[1])
+def spread(values, form="{:,.0f}"):
+    texts = [form.format(value) for value in (statistics.median(values), min(values), max(values))]
+    return f"{texts[0]} ({texts[1]}..{texts[2]})"
 
 
 def main():
-    os.sched_setaffinity(0, {1})
-    arguments = ["--mlruns", ROOT / "assets/mlruns", "--listen", "127.0.0.1:0", "--admin-listen", "off", "--log", "error"]
-    command = ["taskset", "-c", "0", TARGET / "yummyd", *arguments, "--io-threads", "1", "--compute-threads", "1"]
-    print("| offered/s | completed/s | of that at the limit | refused, late or not sent | p99 of /ping ms | slowest |")
-    print("|---|---|---|---|---|---|")
-    for _ in range(int(sys.argv[1]) if len(sys.argv) > 1 else 1):
-        daemon = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        try:
-            while not (found := re.search(r"serves .* on http://[\d.]+:(\d+)", daemon.stdout.readline())):
-                pass
-            port = int(found[1])
-            limit = closed_loop(port)
-            base = None
-            for rate in (limit, 3 * limit):
-                sent, seen, pings = asyncio.run(offer(port, rate))
-                completed = seen.pop(200) / SECONDS
-                base = base or completed
-                seen.pop("connections")
-                rest = ", ".join(f"{kind}: {count}" for kind, count in seen.items()) or "none"
-                pings = sorted(time * 1e3 for time in pings)
-                print(
-                    f"| {sent / SECONDS:,.0f} | {completed:,.0f} | {completed / base:.1%} | {rest} | "
-                    f"{pings[int(len(pings) * 0.99)]:.1f} | {pings[-1]:.1f} |"
-                )
-        finally:
-            daemon.send_signal(signal.SIGTERM)
-            daemon.wait()
+    loads, limits = {}, {}
+    for output in outputs(sys.argv[1:]):
+        # In each output the two loads of a size alternate, first the one at the limit.
+        turns = {}
+        for line in output.splitlines():
+            if found := LOAD.match(line):
+                rows = int(found["rows"])
+                turns[rows] = turns.get(rows, -1) + 1
+                loads.setdefault((rows, turns[rows] % 2), []).append(found)
+            elif found := LIMIT.match(line):
+                limits.setdefault(int(found[1]), []).append(float(found[2]))
+    print("| rows | load | offered/s | completed/s | of that at the limit | refused a second | slowest /ping ms | compute, I/O % |")
+    print("|---|---|---|---|---|---|---|---|")
+    for (rows, beyond), rounds in sorted(loads.items()):
+        of = lambda name: [float(found[name]) for found in rounds]
+        base = [float(found["completed"]) for found in loads[rows, 0]]
+        share = [mine / its for mine, its in zip(of("completed"), base)]
+        refused = [sum(int(n) for n in re.findall(r'"(?:429|503|504)": (\d+)', found["answers"])) / 5 for found in rounds]
+        cells = [
+            rows,
+            "three times" if beyond else "at the limit",
+            spread(of("offered")),
+            spread(of("completed")),
+            spread(share, "{:.1%}") if beyond else "",
+            spread(refused),
+            spread(of("ping"), "{:.1f}"),
+            f"{statistics.median(of('compute')):.0f}, {statistics.median(of('io')):.0f}",
+        ]
+        print("|", " | ".join(map(str, cells)), "|")
+    for rows, found in sorted(limits.items()):
+        print(f"\n{rows} rows: 16 connections in a closed loop get {spread(found)} a second.")
 
 
 if __name__ == "__main__":
