@@ -44,7 +44,7 @@ pub struct Quantiles {
 pub struct Stages {
     /// Body bytes to frame.
     pub decode: Quantiles,
-    /// Waiting for a thread to predict on.
+    /// Waiting: for a place among the requests of its model, for a turn of its thread, for a compute thread.
     pub queue: Quantiles,
     /// The engine.
     pub predict: Quantiles,

@@ -14,7 +14,7 @@ use super::{
 pub struct StageTimes {
     /// Body bytes to frame.
     pub decode: Duration,
-    /// Waiting for a thread to predict on.
+    /// Waiting: for a place among the requests of its model, for a turn of its thread, for a compute thread.
     pub queue: Duration,
     /// The engine.
     pub predict: Duration,
