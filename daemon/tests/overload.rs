@@ -1,6 +1,6 @@
 //! Three times the load that it can bear: the daemon completes as much as at its limit, and still answers `/ping`.
 //!
-//! Minutes on two quiet cores, so only on request (docs/benchmarks/overload.py is the same as a script):
+//! Minutes on two quiet cores, so only on request (docs/benchmarks/overload.py makes a table of it):
 //!
 //!     YUMMY_LONG_TESTS=1 cargo test --release -p yummyd --test overload -- --nocapture
 //!
