@@ -20,6 +20,8 @@ LOAD = re.compile(
     r"^\| (?P<rows>\d+) \| (?P<offered>\d+) \| (?P<completed>\d+) \| (?P<answers>{.*?}) \| (?P<median>[\d.]+) \| "
     r"(?P<ping>[\d.]+) \([\d.]+\) \| (?P<compute>[\d.]+), (?P<io>[\d.]+) \|$"
 )
+# Of each load: RAMP and SECONDS of the test.
+SECONDS = 5
 LIMIT = re.compile(r"^(\d+) rows, limit (\d+)/s")
 
 
@@ -54,7 +56,7 @@ def main():
         of = lambda name: [float(found[name]) for found in rounds]
         base = [float(found["completed"]) for found in loads[rows, 0]]
         share = [mine / its for mine, its in zip(of("completed"), base)]
-        refused = [sum(int(n) for n in re.findall(r'"(?:429|503|504)": (\d+)', found["answers"])) / 5 for found in rounds]
+        refused = [sum(int(n) for n in re.findall(r'"(?:429|503|504)": (\d+)', found["answers"])) / SECONDS for found in rounds]
         cells = [
             rows,
             "three times" if beyond else "at the limit",

@@ -66,7 +66,7 @@ impl Turn {
         taken.forget();
         // Called for early, since the call waits behind all that is ready: a thread that gets through that before the rest
         // is taken never has anyone wait. Waiting costs a second look at the connection.
-        if self.left.available_permits() <= self.size.load(Relaxed) / 2 {
+        if self.places() <= self.size.load(Relaxed) / 2 {
             self.call_for_next();
         }
         true
@@ -87,11 +87,11 @@ impl Turn {
     /// for it.
     pub fn begin(&self) -> bool {
         let size = self.size.load(Relaxed);
-        let taken = size.saturating_sub(self.left.available_permits());
+        let taken = size.saturating_sub(self.places());
         if taken > 0 {
             self.left.add_permits(taken);
         }
-        self.left.available_permits() < size
+        self.places() < size
     }
 
     /// Begins a turn whenever one was called for and all that was ready has been looked at. Never ends.
@@ -115,7 +115,7 @@ impl Turn {
     /// A turn took so long.
     fn learn(&self, took: Duration) {
         let size = self.size.load(Relaxed);
-        let taken = size.saturating_sub(self.left.available_permits()) as f64;
+        let taken = size.saturating_sub(self.places()) as f64;
         let fit = taken * TURN.as_secs_f64() / took.as_secs_f64().max(1e-9);
         // By no more than a factor of two at once: one turn may have been held up.
         let fit = (fit as usize).clamp(size / 2, size * 2).clamp(FEWEST, MOST);

@@ -29,8 +29,7 @@ const WELCOME: usize = 16;
 const BACKLOG: i32 = 4096;
 /// Bytes that a connection reads at a time, at most, and so the longest head that is read (a longer one is answered with
 /// 431). It is what a request holds while it waits for its place: 10,000 of them 320 MB, where hyper's own bound allows
-/// 4 GB. The allocator keeps blocks of up to this size for each thread, so that none costs a page fault. Half as much cost
-/// large bodies some CPU, twice as much gained nothing (docs/benchmarks/path.md, reads).
+/// 4 GB. The allocator keeps blocks of up to this size for each thread, so that none costs a page fault.
 const READ_BUFFER: usize = 32 << 10;
 /// After an accept failed (no file descriptors left), wait before the next: the reason does not go away at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);

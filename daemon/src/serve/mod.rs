@@ -84,14 +84,16 @@ async fn answer(
 ) -> Response<Body> {
     let (head, body) = request.into_parts();
     let route = route::of(&head.method, head.uri.path());
-    if let Route::Score(target) = route {
-        return whole(score::score(app, connection.scores(), &target, &head.headers, body).await);
+    if !matches!(route, Route::Score(_)) {
+        connection.asks_otherwise();
     }
-    connection.asks_otherwise();
     match route {
+        Route::Score(target) => {
+            return whole(score::score(app, connection.scores(), &target, &head.headers, body).await);
+        }
         Route::Mlflow(answer) => return whole(answer),
         Route::SlashRedirect => return whole(mlflow::redirect(&head)),
-        Route::Other | Route::Score(_) => {}
+        Route::Other => {}
     }
     match router.clone().oneshot(Request::from_parts(head, axum::body::Body::new(body))).await {
         Ok(response) => response.map(Body::Stream),

@@ -9,7 +9,6 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
-    time::Duration,
 };
 
 use hyper::rt::{Read, ReadBufCursor, Write};
@@ -22,7 +21,7 @@ use super::connection::Connection;
 const COPIED: usize = 1024;
 
 /// A place in a turn, when it is there.
-type Waiting = Pin<Box<dyn Future<Output = Duration> + Send>>;
+type Waiting = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// A TCP stream.
 pub struct Socket {
@@ -46,7 +45,7 @@ impl Socket {
         ready!(self.stream.inner().poll_read_ready(context))?;
         if self.waiting.is_none() && !self.connection.turn.try_take() {
             let turn = Arc::clone(&self.connection.turn);
-            self.waiting = Some(Box::pin(async move { turn.take().await }));
+            self.waiting = Some(Box::pin(async move { _ = turn.take().await }));
         }
         if let Some(waiting) = &mut self.waiting {
             ready!(waiting.as_mut().poll(context));
